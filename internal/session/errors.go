@@ -1,0 +1,27 @@
+package session
+
+import (
+	"errors"
+
+	"gatehouse/internal/user"
+)
+
+// Errors of this package and of the stores behind it, besides *EndedError.
+// Compare with errors.Is.
+var (
+	// ErrNone: the request carries no session token.
+	ErrNone = errors.New("session: none")
+	// ErrID: the text is not a session id.
+	ErrID = errors.New("session: not a session id")
+	// ErrEpoch: the user's epoch was raised between the moment it was read
+	// and the start of the session; nothing was started.
+	ErrEpoch = errors.New("session: ended before it could start")
+	// ErrExists: Start was given an id that is in use.
+	ErrExists = errors.New("session: id is in use")
+	// ErrUnreadable: the record cannot be decoded (corrupt, or written by a
+	// newer version).
+	ErrUnreadable = errors.New("session: record is unreadable")
+	// ErrUnavailable: the store did not answer; nothing is known about the
+	// session.
+	ErrUnavailable = user.ErrUnavailable
+)

@@ -1,0 +1,94 @@
+package session
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/netip"
+	"time"
+
+	"gatehouse/internal/user"
+)
+
+// ID names a session in stores, pages, logs and the ledger: base64url of the
+// SHA-256 of its token, 43 characters. It opens nothing.
+type ID string
+
+const idLength = 43 // base64url without padding of 32 bytes
+
+// IDOf returns the id of the session that token opens.
+func IDOf(token string) ID {
+	sum := sha256.Sum256([]byte(token))
+	return ID(base64.RawURLEncoding.EncodeToString(sum[:]))
+}
+
+// ParseID returns s as an ID, or ErrID if it cannot be one.
+func ParseID(s string) (ID, error) {
+	if len(s) != idLength {
+		return "", ErrID
+	}
+	if _, err := base64.RawURLEncoding.Strict().DecodeString(s); err != nil {
+		return "", ErrID
+	}
+	return ID(s), nil
+}
+
+// Short returns the first eight characters, for logs.
+func (id ID) Short() string { return string(id[:min(8, len(id))]) }
+
+// Device is what a person needs to recognise a device in a list.
+type Device struct {
+	Browser string // "Chrome", "NAVER", …; empty if unknown
+	OS      string // "Windows", "iOS", …; never a version; empty if unknown
+}
+
+// String returns "Chrome · Windows", or what is known of it.
+func (d Device) String() string {
+	switch {
+	case d.Browser == "":
+		return d.OS
+	case d.OS == "":
+		return d.Browser
+	}
+	return d.Browser + " · " + d.OS
+}
+
+// Session is the server-side record of one log-in on one device. Times have
+// millisecond precision.
+type Session struct {
+	ID       ID
+	User     user.ID
+	Username string
+	// Role is the account's role when the session began. It stays true: a
+	// change of role ends the sessions of the account.
+	Role     user.Role
+	Epoch    user.Epoch
+	Began    time.Time
+	LastSeen time.Time     // moves in steps of Idle/20
+	Idle     time.Duration // the session ends when unseen for this long
+	Deadline time.Time     // absolute; set at log-in and never moved
+	Remember bool          // "keep me signed in": the cookie outlives the browser
+	IP       netip.Addr    // where the person logged in from
+	Device   Device
+	// Data is what handlers keep in the session, encoded; opaque to stores.
+	Data []byte
+}
+
+// IdleDeadline returns when the session ends unless it is seen again.
+func (s Session) IdleDeadline() time.Time { return s.LastSeen.Add(s.Idle) }
+
+// Ends returns the nearer of the two deadlines.
+func (s Session) Ends() time.Time {
+	if idle := s.IdleDeadline(); idle.Before(s.Deadline) {
+		return idle
+	}
+	return s.Deadline
+}
+
+// ExpiredAt reports whether a deadline has passed at now.
+func (s Session) ExpiredAt(now time.Time) bool { return !now.Before(s.Ends()) }
+
+// TouchDue reports whether at now the idle deadline should move: at most once
+// per Idle/20, so that checks stay reads.
+func (s Session) TouchDue(now time.Time) bool {
+	return now.Sub(s.LastSeen) >= s.Idle/20
+}

@@ -1,0 +1,84 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"gatehouse/internal/user"
+)
+
+// Store keeps session records. Every method may also return an error that
+// wraps [ErrUnavailable] or the context's error; then nothing is known of what
+// it did, and repeating it is harmless.
+//
+// The contract that makes an end final: only Start and Renew create, and
+// everything else that writes does so on condition that the session still
+// lives, decided in the same atomic step as the write.
+type Store interface {
+	// Start creates s on two conditions, decided atomically with the create:
+	// the id is new (ErrExists) and no epoch greater than s.Epoch is known for
+	// the user or for all (ErrEpoch).
+	Start(ctx context.Context, s Session) error
+
+	// Find returns the record of a session that has not been ended. It does
+	// not look at the clock. *EndedError if it has been ended or nothing is
+	// known of it, ErrUnreadable if the record cannot be decoded.
+	Find(ctx context.Context, id ID) (Session, error)
+
+	// Save replaces the data of s and moves LastSeen forward to now, if the
+	// session lives and no deadline has passed at now; otherwise *EndedError.
+	// Only s.ID, s.User, s.Idle and s.Deadline say which session; LastSeen
+	// never moves back.
+	Save(ctx context.Context, s Session, data []byte, now time.Time) error
+
+	// Touch moves LastSeen forward like Save, and leaves the data as it is.
+	Touch(ctx context.Context, s Session, now time.Time) error
+
+	// Renew puts next in the place of old in one step: old is ended as
+	// Replaced with a pointer to next, next is created. *EndedError if old no
+	// longer lives; ErrExists, ErrEpoch as for Start. The stored LastSeen and
+	// Data of old are superseded by those of next.
+	Renew(ctx context.Context, old, next Session) error
+
+	// End ends the sessions and leaves tombstones. A session already gone is
+	// not counted and no error; one that was renewed takes its successors
+	// with it. ended counts the sessions that this call found alive.
+	End(ctx context.Context, ids []ID, why Why, now time.Time) (ended int, err error)
+
+	// EndUser ends every session of u begun before epoch, except keep (which
+	// may be empty), which is moved on to epoch. From the moment it returns no
+	// session of u can start with a smaller epoch. Its cost grows with the
+	// sessions of u alone.
+	EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep ID, why Why, now time.Time) (ended int, err error)
+
+	// EndAll does to everyone's sessions what EndUser does to one user's, by
+	// epoch.All.
+	EndAll(ctx context.Context, epoch user.Epoch, why Why, now time.Time) (ended int, err error)
+
+	// ListUser returns the sessions of u that have not been ended, expired
+	// ones at now left out, last seen first. Unreadable records are left out.
+	ListUser(ctx context.Context, u user.ID, now time.Time) ([]Session, error)
+
+	// Scan calls fn with every session that has not been ended, expired ones
+	// at now left out, in no order, unreadable ones left out, each at most
+	// once, and stops at the first error of fn, which it returns. A session
+	// that starts or ends meanwhile may or may not appear.
+	Scan(ctx context.Context, now time.Time, fn func(Session) error) error
+
+	// Ping reports whether the store answers.
+	Ping(ctx context.Context) error
+}
+
+// Ledger is the durable list of ends, in SQL. Each method is one transaction
+// that has committed when it returns nil; an end is written here before the
+// store is asked to forget. Errors wrap [ErrUnavailable] as for [Store].
+type Ledger interface {
+	// RecordEnd appends a row for each session.
+	RecordEnd(ctx context.Context, ids []ID, why Why, now time.Time) error
+	// RaiseUser raises the epoch of u by one, appends the row and returns the
+	// new epoch. user.ErrNotFound.
+	RaiseUser(ctx context.Context, u user.ID, keep ID, why Why, now time.Time) (user.Epoch, error)
+	// RaiseAll raises everyone's epoch by one, appends the row and returns an
+	// epoch whose All is the new one.
+	RaiseAll(ctx context.Context, why Why, now time.Time) (user.Epoch, error)
+}
