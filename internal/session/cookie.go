@@ -1,0 +1,255 @@
+package session
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"gatehouse/internal/user"
+)
+
+// Cookies carries sessions in a browser cookie. Token, cookie and data map are
+// scs'; when to read, create, save and end is ours: scs' own LoadAndSave,
+// IdleTimeout and unconditional commit would bring ended sessions back.
+//
+// A request goes through Load, then its handler, then Commit, and only then may
+// its answer be sent.
+type Cookies struct {
+	manager *Manager
+	loaded  *scs.SessionManager // the session that came with the request
+	fresh   *scs.SessionManager // one that this request starts; scs keeps one per context and manager
+}
+
+// NewCookies returns the cookie carrier of m's sessions. The cookie is HttpOnly,
+// SameSite=Lax, for Path=/ and this host only; secure adds Secure, which a name
+// starting with __Host- demands.
+func NewCookies(m *Manager, name string, secure bool) *Cookies {
+	c := &Cookies{manager: m, loaded: scs.New(), fresh: scs.New()}
+	for _, s := range []*scs.SessionManager{c.loaded, c.fresh} {
+		s.Store = guardedStore{m}
+		s.Codec = dataCodec{}
+		s.HashTokenInStore = true // the store only ever sees session ids
+		s.IdleTimeout = 0         // idle deadlines are the Manager's
+		s.Cookie.Name = name
+		s.Cookie.Secure = secure
+		s.Cookie.HttpOnly = true
+		s.Cookie.SameSite = http.SameSiteLaxMode
+		s.Cookie.Path = "/"
+		s.Cookie.Persist = false // persistent only when the person asked for it
+	}
+	return c
+}
+
+// visit is one request's dealings with its session.
+type visit struct {
+	session Session
+	over    bool // ended, renewed or given up by the request itself: nothing to commit
+	// Set while a session is being created, for guardedStore.
+	start *New
+	renew *renewal
+}
+
+type renewal struct {
+	old   Session
+	epoch user.Epoch
+}
+
+type visitKey struct{}
+
+func visitOf(ctx context.Context) *visit {
+	v, _ := ctx.Value(visitKey{}).(*visit)
+	return v
+}
+
+func withVisit(ctx context.Context, v *visit) context.Context {
+	return context.WithValue(ctx, visitKey{}, v)
+}
+
+// FromContext returns the session that Load found for this request.
+func FromContext(ctx context.Context) (Session, bool) {
+	v := visitOf(ctx)
+	if v == nil || v.over {
+		return Session{}, false
+	}
+	return v.session, true
+}
+
+// Load checks the session whose token the request's cookie carries and returns a
+// context that carries it. ErrNone if there is no cookie or its value is no
+// token that we could have issued: then the store was not asked. *EndedError,
+// ErrUnavailable as Manager.Check.
+func (c *Cookies) Load(r *http.Request) (context.Context, error) {
+	token := c.token(r)
+	if token == "" {
+		return nil, ErrNone
+	}
+	ctx, err := c.loaded.Load(withVisit(r.Context(), &visit{}), token)
+	if errors.Is(err, ErrUnreadable) { // the record was readable, the data in it not
+		return nil, c.manager.endUnreadable(r.Context(), IDOf(token))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ctx, nil
+}
+
+// token returns the request's token if it has the shape of one.
+func (c *Cookies) token(r *http.Request) string {
+	cookie, err := r.Cookie(c.loaded.Cookie.Name)
+	if err != nil || len(cookie.Value) != idLength {
+		return ""
+	}
+	if _, err := base64.RawURLEncoding.Strict().DecodeString(cookie.Value); err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+// Put keeps a value (string, []byte, int64, bool) in the request's session.
+func (c *Cookies) Put(ctx context.Context, key string, value any) { c.loaded.Put(ctx, key, value) }
+
+// PopString takes a string out of the request's session; empty if there is none.
+func (c *Cookies) PopString(ctx context.Context, key string) string {
+	return c.loaded.PopString(ctx, key)
+}
+
+// Commit writes what the handler changed, or else moves the idle deadline if
+// that is due: at most one write. *EndedError if the session has ended since
+// Load; then the handler's answer must not be sent.
+func (c *Cookies) Commit(ctx context.Context) error {
+	v := visitOf(ctx)
+	if v == nil || v.over {
+		return nil
+	}
+	if c.loaded.Status(ctx) == scs.Modified {
+		_, _, err := c.loaded.Commit(ctx)
+		return err
+	}
+	err := c.manager.Touch(ctx, v.session)
+	if errors.Is(err, ErrUnavailable) {
+		return nil // the check has passed and nothing is lost; the next request touches
+	}
+	return err
+}
+
+// Start begins a session for n.User and sets its cookie on w. ErrEpoch if the
+// user's sessions were ended since n.User was read; then no cookie is set.
+func (c *Cookies) Start(ctx context.Context, w http.ResponseWriter, n New) (Session, error) {
+	v := &visit{start: &n}
+	ctx, err := c.fresh.Load(withVisit(ctx, v), "")
+	if err != nil {
+		return Session{}, err
+	}
+	return c.issue(ctx, w, v)
+}
+
+// Renew gives the request's session a new token (I9), moves it on to epoch and
+// sets the cookie on w; the old token is ended. ErrNone, *EndedError, ErrEpoch.
+func (c *Cookies) Renew(ctx context.Context, w http.ResponseWriter, epoch user.Epoch) (Session, error) {
+	old := visitOf(ctx)
+	if old == nil || old.over {
+		return Session{}, ErrNone
+	}
+	v := &visit{renew: &renewal{old: old.session, epoch: epoch}}
+	next, err := c.fresh.Load(withVisit(ctx, v), "")
+	if err != nil {
+		return Session{}, err
+	}
+	for _, key := range c.loaded.Keys(ctx) {
+		c.fresh.Put(next, key, c.loaded.Get(ctx, key))
+	}
+	s, err := c.issue(next, w, v)
+	if err == nil {
+		old.over = true
+	}
+	return s, err
+}
+
+// issue creates the session that v describes and sets its cookie.
+func (c *Cookies) issue(ctx context.Context, w http.ResponseWriter, v *visit) (Session, error) {
+	token, _, err := c.fresh.Commit(ctx) // makes the token and calls guardedStore.CommitCtx
+	if err != nil {
+		return Session{}, err
+	}
+	if v.session.Remember { // scs asks the data whether the cookie shall persist
+		c.fresh.RememberMe(ctx, true)
+	}
+	c.fresh.WriteSessionCookie(ctx, w, token, v.session.Deadline)
+	// scs adds a Cache-Control of its own, weaker than what an answer with a
+	// cookie needs.
+	w.Header().Set("Cache-Control", "no-store")
+	return v.session, nil
+}
+
+// Forget clears the cookie and leaves nothing of the request's session to
+// commit: for log-out, and for a session that has ended.
+func (c *Cookies) Forget(ctx context.Context, w http.ResponseWriter) {
+	if v := visitOf(ctx); v != nil {
+		v.over = true
+	}
+	c.fresh.WriteSessionCookie(ctx, w, "", time.Time{})
+	w.Header().Set("Cache-Control", "no-store")
+}
+
+// guardedStore is the scs.CtxStore that scs is allowed to see. scs knows one
+// way to write, "commit"; whether that is a start, a renewal or a save is told
+// by the visit in the context, and each is conditional (I1).
+type guardedStore struct{ manager *Manager }
+
+var _ scs.CtxStore = guardedStore{}
+
+// FindCtx checks the session and leaves its record in the visit.
+func (g guardedStore) FindCtx(ctx context.Context, id string) ([]byte, bool, error) {
+	s, err := g.manager.Check(ctx, ID(id))
+	if err != nil {
+		return nil, false, err
+	}
+	visitOf(ctx).session = s
+	return s.Data, true, nil
+}
+
+// CommitCtx creates or saves the session. The expiry that scs computed is not
+// used: deadlines are the Manager's.
+func (g guardedStore) CommitCtx(ctx context.Context, id string, data []byte, _ time.Time) (err error) {
+	v := visitOf(ctx)
+	switch {
+	case v == nil:
+		return errNoVisit
+	case v.start != nil:
+		v.session, err = g.manager.Start(ctx, ID(id), *v.start, data)
+	case v.renew != nil:
+		v.session, err = g.manager.Renew(ctx, v.renew.old, ID(id), v.renew.epoch, data)
+	default:
+		err = g.manager.Save(ctx, v.session, data)
+	}
+	return err
+}
+
+// The rest of scs' contract is never called: ends go through the Manager, and
+// there is no dealing with a session without a context.
+var errNoVisit = errors.New("session: scs used outside Cookies")
+
+func (guardedStore) DeleteCtx(context.Context, string) error { return errNoVisit }
+func (guardedStore) Delete(string) error                     { return errNoVisit }
+func (guardedStore) Find(string) ([]byte, bool, error)       { return nil, false, errNoVisit }
+func (guardedStore) Commit(string, []byte, time.Time) error  { return errNoVisit }
+
+// dataCodec is the scs.Codec of the data map; deadlines live in the record.
+type dataCodec struct{}
+
+var _ scs.Codec = dataCodec{}
+
+// Encode implements scs.Codec.
+func (dataCodec) Encode(_ time.Time, values map[string]any) ([]byte, error) {
+	return encodeData(values)
+}
+
+// Decode implements scs.Codec.
+func (dataCodec) Decode(b []byte) (time.Time, map[string]any, error) {
+	values, err := decodeData(b)
+	return time.Time{}, values, err
+}

@@ -1,0 +1,211 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"gatehouse/internal/user"
+)
+
+// Limits are the deadlines of new sessions. A session keeps those it began
+// with.
+type Limits struct {
+	Idle     time.Duration // ends when unseen for this long
+	Lifetime time.Duration // ends this long after log-in, come what may
+	// The same for "keep me signed in".
+	RememberIdle     time.Duration
+	RememberLifetime time.Duration
+}
+
+// Longest returns the longest lifetime that a session can have: how long
+// anything about an ended session may have to be remembered.
+func (l Limits) Longest() time.Duration { return max(l.Lifetime, l.RememberLifetime) }
+
+// Manager applies the session protocol to a store: every start, check and end
+// of the program goes through it. It names sessions by id and never sees a
+// token.
+type Manager struct {
+	store  Store
+	ledger Ledger
+	limits Limits
+	now    func() time.Time
+}
+
+// NewManager returns a manager of the sessions in store. now is the clock that
+// decides deadlines, time.Now in the product.
+func NewManager(store Store, ledger Ledger, limits Limits, now func() time.Time) *Manager {
+	return &Manager{store: store, ledger: ledger, limits: limits, now: now}
+}
+
+// Limits returns the deadlines given to new sessions.
+func (m *Manager) Limits() Limits { return m.limits }
+
+// New describes a log-in that has just succeeded.
+type New struct {
+	// User is the account as it was read before its password was checked; its
+	// Epoch decides whether the session may still start.
+	User     user.User
+	Remember bool
+	IP       netip.Addr
+	Device   Device
+}
+
+// Start creates the session named id. ErrEpoch if the user's sessions have been
+// ended since n.User was read; ErrExists if the id is in use.
+func (m *Manager) Start(ctx context.Context, id ID, n New, data []byte) (Session, error) {
+	now := m.clock()
+	idle, lifetime := m.limits.Idle, m.limits.Lifetime
+	if n.Remember {
+		idle, lifetime = m.limits.RememberIdle, m.limits.RememberLifetime
+	}
+	s := Session{
+		ID:       id,
+		User:     n.User.ID,
+		Username: n.User.Username,
+		Role:     n.User.Role,
+		Epoch:    n.User.Epoch,
+		Began:    now,
+		LastSeen: now,
+		Idle:     idle,
+		Deadline: now.Add(lifetime),
+		Remember: n.Remember,
+		IP:       n.IP.Unmap().WithZone(""),
+		Device:   n.Device,
+		Data:     data,
+	}
+	return s, m.store.Start(ctx, s)
+}
+
+// Check returns the live session named id, or *EndedError. A session whose time
+// has run out, or whose record cannot be read, is ended in the store before it
+// is answered, so that no request still in flight can move its deadline.
+func (m *Manager) Check(ctx context.Context, id ID) (Session, error) {
+	s, err := m.store.Find(ctx, id)
+	switch {
+	case errors.Is(err, ErrUnreadable):
+		return Session{}, m.endUnreadable(ctx, id)
+	case err != nil:
+		return Session{}, err
+	case s.ExpiredAt(m.clock()):
+		return Session{}, m.expire(ctx, id)
+	}
+	return s, nil
+}
+
+// expire ends a session whose deadline has passed and returns *EndedError, or
+// the store's error. Expiry needs no row in the ledger: the deadlines are in
+// the record itself and hold wherever that record may come back.
+func (m *Manager) expire(ctx context.Context, id ID) error {
+	if _, err := m.store.End(ctx, []ID{id}, Why{Reason: Expired}, m.clock()); err != nil {
+		return err
+	}
+	return &EndedError{Reason: Expired}
+}
+
+// endUnreadable ends a session whose record this program cannot decode (I12).
+// It costs that one log-in.
+func (m *Manager) endUnreadable(ctx context.Context, id ID) error {
+	why := Why{Reason: Expired}
+	if err := m.ledger.RecordEnd(ctx, []ID{id}, why, m.clock()); err != nil {
+		return err
+	}
+	return m.expire(ctx, id)
+}
+
+// Save replaces the data of s and counts as activity. *EndedError if s has been
+// ended meanwhile: then the request that carries it must not be answered.
+func (m *Manager) Save(ctx context.Context, s Session, data []byte) error {
+	return m.store.Save(ctx, s, data, m.clock())
+}
+
+// Touch moves the idle deadline of s forward if that is due. *EndedError if s
+// has been ended meanwhile.
+func (m *Manager) Touch(ctx context.Context, s Session) error {
+	now := m.clock()
+	if !s.TouchDue(now) {
+		return nil
+	}
+	return m.store.Touch(ctx, s, now)
+}
+
+// Renew continues s under a new id (I9) with the given epoch; the old id is
+// ended as Replaced. The absolute deadline stays (I8).
+func (m *Manager) Renew(ctx context.Context, s Session, id ID, epoch user.Epoch, data []byte) (Session, error) {
+	next := s
+	next.ID, next.Epoch, next.Data = id, epoch, data
+	next.LastSeen = m.clock()
+	return next, m.store.Renew(ctx, s, next)
+}
+
+// Receipt says what an end did.
+type Receipt struct {
+	Ended int           // sessions that were alive
+	Gone  int           // sessions that had ended already
+	Users int           // users they belonged to, where that is known
+	Took  time.Duration // from the request to the last confirmation
+}
+
+// End ends the sessions named ids: first in the ledger, then in the store.
+// When it returns nil the end is final. Otherwise part of it may have been
+// done, and repeating it is harmless.
+func (m *Manager) End(ctx context.Context, ids []ID, why Why) (Receipt, error) {
+	begin := m.now()
+	if len(ids) == 0 {
+		return Receipt{}, nil
+	}
+	if err := m.ledger.RecordEnd(ctx, ids, why, m.clock()); err != nil {
+		return Receipt{}, fmt.Errorf("session: record end: %w", err)
+	}
+	ended, err := m.store.End(ctx, ids, why, m.clock())
+	if err != nil {
+		return Receipt{Ended: ended}, fmt.Errorf("session: end: %w", err)
+	}
+	return Receipt{Ended: ended, Gone: max(0, len(ids)-ended), Took: m.now().Sub(begin)}, nil
+}
+
+// EndUser ends every session of u except keep, which may be empty. A log-in of
+// u whose password is being checked at this moment cannot start its session.
+func (m *Manager) EndUser(ctx context.Context, u user.ID, keep ID, why Why) (Receipt, error) {
+	begin := m.now()
+	epoch, err := m.ledger.RaiseUser(ctx, u, keep, why, m.clock())
+	if err != nil {
+		return Receipt{}, fmt.Errorf("session: record end: %w", err)
+	}
+	r, err := m.EndUserAt(ctx, u, epoch, keep, why)
+	r.Took = m.now().Sub(begin)
+	return r, err
+}
+
+// EndUserAt is EndUser for a change of the account (password, role, disabled)
+// that has raised the epoch and written the ledger already.
+func (m *Manager) EndUserAt(ctx context.Context, u user.ID, epoch user.Epoch, keep ID, why Why) (Receipt, error) {
+	begin := m.now()
+	ended, err := m.store.EndUser(ctx, u, epoch, keep, why, m.clock())
+	if err != nil {
+		return Receipt{Ended: ended}, fmt.Errorf("session: end user: %w", err)
+	}
+	return Receipt{Ended: ended, Users: min(ended, 1), Took: m.now().Sub(begin)}, nil
+}
+
+// EndAll ends every session there is.
+func (m *Manager) EndAll(ctx context.Context, why Why) (Receipt, error) {
+	begin := m.now()
+	epoch, err := m.ledger.RaiseAll(ctx, why, m.clock())
+	if err != nil {
+		return Receipt{}, fmt.Errorf("session: record end: %w", err)
+	}
+	ended, err := m.store.EndAll(ctx, epoch, why, m.clock())
+	if err != nil {
+		return Receipt{Ended: ended}, fmt.Errorf("session: end all: %w", err)
+	}
+	return Receipt{Ended: ended, Took: m.now().Sub(begin)}, nil
+}
+
+// Ping reports whether the store answers.
+func (m *Manager) Ping(ctx context.Context) error { return m.store.Ping(ctx) }
+
+// clock returns now in the precision that records keep.
+func (m *Manager) clock() time.Time { return m.now().Truncate(time.Millisecond) }
