@@ -149,59 +149,90 @@ type Receipt struct {
 }
 
 // End ends the sessions named ids: first in the ledger, then in the store.
-// When it returns nil the end is final. Otherwise part of it may have been
-// done, and repeating it is harmless.
+// When it returns nil the end is final (I2). Otherwise the receipt says what
+// has been done, which is as much as could be, and repeating it is harmless.
+// A caller that goes away does not stop it halfway.
 func (m *Manager) End(ctx context.Context, ids []ID, why Why) (Receipt, error) {
-	begin := m.now()
 	if len(ids) == 0 {
 		return Receipt{}, nil
 	}
-	if err := m.ledger.RecordEnd(ctx, ids, why, m.clock()); err != nil {
-		return Receipt{}, fmt.Errorf("session: record end: %w", err)
-	}
+	ctx, begin := context.WithoutCancel(ctx), m.now()
+	unrecorded := m.ledger.RecordEnd(ctx, ids, why, m.clock())
 	ended, err := m.store.End(ctx, ids, why, m.clock())
-	if err != nil {
-		return Receipt{Ended: ended}, fmt.Errorf("session: end: %w", err)
+	if err = endError(unrecorded, err); err != nil {
+		return Receipt{Ended: ended}, err
 	}
 	return Receipt{Ended: ended, Gone: max(0, len(ids)-ended), Took: m.now().Sub(begin)}, nil
 }
 
 // EndUser ends every session of u except keep, which may be empty. A log-in of
 // u whose password is being checked at this moment cannot start its session.
+// Failures as for End.
 func (m *Manager) EndUser(ctx context.Context, u user.ID, keep ID, why Why) (Receipt, error) {
-	begin := m.now()
-	epoch, err := m.ledger.RaiseUser(ctx, u, keep, why, m.clock())
-	if err != nil {
-		return Receipt{}, fmt.Errorf("session: record end: %w", err)
+	ctx, begin := context.WithoutCancel(ctx), m.now()
+	epoch, unrecorded := m.ledger.RaiseUser(ctx, u, keep, why, m.clock())
+	if unrecorded != nil {
+		ended, err := m.endListed(ctx, u, keep, why)
+		return Receipt{Ended: ended}, endError(unrecorded, err)
 	}
 	r, err := m.EndUserAt(ctx, u, epoch, keep, why)
 	r.Took = m.now().Sub(begin)
 	return r, err
 }
 
+// endListed is what can be done for EndUser without a new epoch: end what is
+// there now. It does not stop a log-in that is under way.
+func (m *Manager) endListed(ctx context.Context, u user.ID, keep ID, why Why) (int, error) {
+	list, err := m.store.ListUser(ctx, u, m.clock())
+	if err != nil {
+		return 0, err
+	}
+	var ids []ID
+	for _, s := range list {
+		if s.ID != keep {
+			ids = append(ids, s.ID)
+		}
+	}
+	return m.store.End(ctx, ids, why, m.clock())
+}
+
 // EndUserAt is EndUser for a change of the account (password, role, disabled)
 // that has raised the epoch and written the ledger already.
 func (m *Manager) EndUserAt(ctx context.Context, u user.ID, epoch user.Epoch, keep ID, why Why) (Receipt, error) {
-	begin := m.now()
+	ctx, begin := context.WithoutCancel(ctx), m.now()
 	ended, err := m.store.EndUser(ctx, u, epoch, keep, why, m.clock())
 	if err != nil {
-		return Receipt{Ended: ended}, fmt.Errorf("session: end user: %w", err)
+		return Receipt{Ended: ended}, endError(nil, err)
 	}
 	return Receipt{Ended: ended, Users: min(ended, 1), Took: m.now().Sub(begin)}, nil
 }
 
 // EndAll ends every session there is.
 func (m *Manager) EndAll(ctx context.Context, why Why) (Receipt, error) {
-	begin := m.now()
+	ctx, begin := context.WithoutCancel(ctx), m.now()
 	epoch, err := m.ledger.RaiseAll(ctx, why, m.clock())
 	if err != nil {
-		return Receipt{}, fmt.Errorf("session: record end: %w", err)
+		return Receipt{}, endError(err, nil)
 	}
 	ended, err := m.store.EndAll(ctx, epoch, why, m.clock())
 	if err != nil {
-		return Receipt{Ended: ended}, fmt.Errorf("session: end all: %w", err)
+		return Receipt{Ended: ended}, endError(nil, err)
 	}
 	return Receipt{Ended: ended, Took: m.now().Sub(begin)}, nil
+}
+
+// endError says which half of an end failed: it may not be recorded, or not be
+// done, or neither.
+func endError(unrecorded, undone error) error {
+	switch {
+	case unrecorded != nil && undone != nil:
+		return fmt.Errorf("session: end neither recorded (%w) nor done (%w)", unrecorded, undone)
+	case unrecorded != nil:
+		return fmt.Errorf("session: end done but not recorded: %w", unrecorded)
+	case undone != nil:
+		return fmt.Errorf("session: end recorded but not done: %w", undone)
+	}
+	return nil
 }
 
 // Ping reports whether the store answers.

@@ -1,0 +1,164 @@
+package redisdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+
+	"gatehouse/internal/session"
+)
+
+// How long Redis may take. An operation answers within opTimeout whatever
+// happens: waiting for a connection, dialling and both directions together, so
+// that a page whose session cannot be checked says so in under half a second.
+const (
+	opTimeout   = 400 * time.Millisecond
+	maxActive   = 64 // connections per node; more requests wait for one
+	maxIdle     = 16 // kept open
+	idleTimeout = 4 * time.Minute
+)
+
+// client is a bounded, waiting pool of connections to one Redis server.
+type client struct {
+	pool *redis.Pool
+	// generation grows when a connection turns out to be broken. Connections
+	// opened before are then not used again: a restarted server costs one
+	// failed command, not one per pooled connection.
+	generation atomic.Uint64
+}
+
+// generationConn remembers when, counted in breaks, it was opened.
+type generationConn struct {
+	redis.Conn
+	generation uint64
+}
+
+// DoWithTimeout passes redigo's optional interface through the wrapper.
+func (c generationConn) DoWithTimeout(d time.Duration, cmd string, args ...any) (any, error) {
+	return redis.DoWithTimeout(c.Conn, d, cmd, args...)
+}
+
+// ReceiveWithTimeout passes redigo's optional interface through the wrapper.
+func (c generationConn) ReceiveWithTimeout(d time.Duration) (any, error) {
+	return redis.ReceiveWithTimeout(c.Conn, d)
+}
+
+var errStale = errors.New("opened before the last break")
+
+func newClient(url string) *client {
+	c := &client{}
+	c.pool = &redis.Pool{
+		MaxActive:   maxActive,
+		MaxIdle:     maxIdle,
+		IdleTimeout: idleTimeout,
+		Wait:        true,
+		DialContext: func(ctx context.Context) (redis.Conn, error) {
+			generation := c.generation.Load()
+			conn, err := redis.DialURLContext(ctx, url,
+				redis.DialConnectTimeout(opTimeout),
+				redis.DialReadTimeout(opTimeout),
+				redis.DialWriteTimeout(opTimeout))
+			if err != nil {
+				return nil, err
+			}
+			return generationConn{conn, generation}, nil
+		},
+		TestOnBorrow: func(conn redis.Conn, _ time.Time) error {
+			if conn.(generationConn).generation != c.generation.Load() {
+				return errStale
+			}
+			return nil
+		},
+	}
+	return c
+}
+
+// boundConn is a pooled connection lent for one operation, every command of
+// which has to be answered by the operation's deadline.
+type boundConn struct {
+	redis.Conn
+	deadline time.Time
+}
+
+// Do sends a command and waits for the reply until the deadline.
+func (c boundConn) Do(cmd string, args ...any) (any, error) {
+	if cmd == "" { // flush on Close: nothing to wait for
+		return c.Conn.Do(cmd)
+	}
+	left := time.Until(c.deadline)
+	if left <= 0 {
+		return nil, context.DeadlineExceeded
+	}
+	return redis.DoWithTimeout(c.Conn, left, cmd, args...)
+}
+
+// eval runs a script by its hash, and by its text where the server has not
+// seen it yet.
+func (c boundConn) eval(s *redis.Script, args ...any) (any, error) {
+	all := append(make([]any, 0, len(args)+2), s.Hash(), 0)
+	reply, err := c.Do("EVALSHA", append(all, args...)...)
+	if err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT ") {
+		if _, err = c.Do("SCRIPT", "LOAD", scriptText[s]); err != nil {
+			return nil, err
+		}
+		reply, err = c.Do("EVALSHA", append(all, args...)...)
+	}
+	return reply, err
+}
+
+// do lends f a connection. If the connection turns out to be broken f is called
+// once more with a new one, so f has to be harmless to repeat. Errors other
+// than the caller's own cancellation wrap session.ErrUnavailable.
+func (c *client) do(ctx context.Context, f func(boundConn) error) error {
+	deadline := time.Now().Add(opTimeout)
+	for attempt := 0; ; attempt++ {
+		err := c.once(ctx, deadline, f)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case attempt == 0 && lostConnection(err):
+			c.generation.Add(1)
+			continue
+		case isOurs(err):
+			return err
+		}
+		return fmt.Errorf("%w: redis: %v", session.ErrUnavailable, err)
+	}
+}
+
+func (c *client) once(ctx context.Context, deadline time.Time, f func(boundConn) error) error {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	conn, err := c.pool.GetContext(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return f(boundConn{conn, deadline})
+}
+
+// lostConnection reports whether err says that the connection, not the server,
+// is gone: worth another try at once. A refused dial or a timeout is not.
+func lostConnection(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, net.ErrClosed)
+}
+
+// isOurs reports whether err is an answer about a session rather than trouble
+// with the server.
+func isOurs(err error) bool {
+	var ended *session.EndedError
+	return errors.As(err, &ended) || errors.Is(err, session.ErrUnreadable) ||
+		errors.Is(err, session.ErrEpoch) || errors.Is(err, session.ErrExists)
+}

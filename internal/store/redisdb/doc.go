@@ -1,0 +1,22 @@
+// Package redisdb keeps sessions in Redis: the session.Store of the set-up with
+// many nodes, and a limiter that those nodes share.
+//
+// Layout, all on one server, Redis 7.0 commands only:
+//
+//	s:{id}    the record (record.go); expires at the nearer deadline
+//	u:{user}  sorted set of the user's session ids, scored by the nearer
+//	          deadline in Unix milliseconds, so that what has expired can be
+//	          dropped from it without looking at any record
+//	e:{user}  the user's epoch, kept while a log-in that has read an older one
+//	          may still be under way
+//	e         everyone's epoch
+//	x:{id}    tombstone: the reason, kept until the session's absolute deadline;
+//	          after a renewal "replaced:" and the id that came after
+//	r:…       limiter state
+//
+// Reading is scs' redisstore; every write is a script of ours (scripts.go) that
+// decides and writes in one atomic step, because redisstore's commit is an
+// unconditional SET, which brings ended sessions back.
+//
+// It must not know HTTP or SQL.
+package redisdb

@@ -1,0 +1,120 @@
+package redisdb
+
+import (
+	"context"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// endBatch is how many sessions one script run may end: about a millisecond of
+// the server's time, during which checks wait.
+const endBatch = 200
+
+// epochMemory is how long a user's raised epoch is kept in Redis. It has to
+// outlast any log-in that had read the epoch before; SQL keeps it for ever.
+const epochMemory = 24 * time.Hour
+
+// End implements session.Store.
+func (s *Store) End(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
+	for len(ids) > 0 {
+		batch := ids[:min(len(ids), endBatch)]
+		ids = ids[len(batch):]
+		n, successors, err := s.endBatch(ctx, batch, why, now)
+		if err != nil {
+			return ended, err
+		}
+		ended += n
+		// A renewed session goes by another id now; it may be renewed again
+		// before we get there, so follow until there is nothing left to follow.
+		ids = append(successors, ids...)
+	}
+	return ended, nil
+}
+
+func (s *Store) endBatch(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, successors []session.ID, err error) {
+	args := []any{string(why.Reason), now.UnixMilli(), s.longest.Milliseconds()}
+	args = appendIDs(args, ids)
+	err = s.client.do(ctx, func(c boundConn) error {
+		reply, err := redis.Values(c.eval(endScript, args...))
+		if err != nil {
+			return err
+		}
+		if ended, err = redis.Int(reply[0], nil); err != nil {
+			return err
+		}
+		next, err := redis.Strings(reply[1:], nil)
+		successors = toIDs(next)
+		return err
+	})
+	return ended, successors, err
+}
+
+// EndUser implements session.Store. First the epoch, from which on no older
+// session can join the index; then whatever the index holds.
+func (s *Store) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep session.ID, why session.Why, now time.Time) (int, error) {
+	ids, err := s.raise(ctx, string(u), epoch.User)
+	if err != nil {
+		return 0, err
+	}
+	return s.endOlder(ctx, ids, epoch, keep, why, now)
+}
+
+// EndAll implements session.Store.
+func (s *Store) EndAll(ctx context.Context, epoch user.Epoch, why session.Why, now time.Time) (ended int, err error) {
+	if _, err := s.raise(ctx, "", epoch.All); err != nil {
+		return 0, err
+	}
+	err = s.scanIDs(ctx, func(ids []session.ID) error {
+		n, err := s.endOlder(ctx, ids, user.Epoch{All: epoch.All}, "", why, now)
+		ended += n
+		return err
+	})
+	return ended, err
+}
+
+func (s *Store) raise(ctx context.Context, u string, epoch uint32) (ids []session.ID, err error) {
+	err = s.client.do(ctx, func(c boundConn) error {
+		names, err := redis.Strings(c.eval(raiseScript, u, epoch, epochMemory.Milliseconds()))
+		ids = toIDs(names)
+		return err
+	})
+	return ids, err
+}
+
+// endOlder ends those of ids that were begun before epoch.
+func (s *Store) endOlder(ctx context.Context, ids []session.ID, epoch user.Epoch, keep session.ID, why session.Why, now time.Time) (ended int, err error) {
+	for len(ids) > 0 {
+		batch := ids[:min(len(ids), endBatch)]
+		ids = ids[len(batch):]
+		args := []any{epoch.All, epoch.User, string(keep), string(why.Reason), now.UnixMilli(), s.longest.Milliseconds()}
+		args = appendIDs(args, batch)
+		err := s.client.do(ctx, func(c boundConn) error {
+			n, err := redis.Int(c.eval(olderScript, args...))
+			ended += n
+			return err
+		})
+		if err != nil {
+			return ended, err
+		}
+	}
+	return ended, nil
+}
+
+func appendIDs(args []any, ids []session.ID) []any {
+	for _, id := range ids {
+		args = append(args, string(id))
+	}
+	return args
+}
+
+func toIDs(names []string) []session.ID {
+	ids := make([]session.ID, len(names))
+	for i, name := range names {
+		ids[i] = session.ID(name)
+	}
+	return ids
+}

@@ -1,0 +1,138 @@
+package redisdb
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// scanCount is how many keys one SCAN looks at; each call is one short command.
+const scanCount = 1000
+
+// ListUser implements session.Store. Entries of the index whose session has
+// expired are dropped on the way.
+func (s *Store) ListUser(ctx context.Context, u user.ID, now time.Time) ([]session.Session, error) {
+	var ids []session.ID
+	err := s.client.do(ctx, func(c boundConn) error {
+		names, err := redis.Strings(c.Do("ZRANGE", "u:"+string(u), 0, -1))
+		ids = toIDs(names)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var list []session.Session
+	for batch := range slices.Chunk(ids, endBatch) {
+		found, gone, err := s.read(ctx, batch, now)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+		if len(gone) > 0 {
+			if err := s.tidy(ctx, u, gone); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortFunc(list, session.LastSeenFirst)
+	return list, nil
+}
+
+// Scan implements session.Store.
+func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session) error) error {
+	seen := map[session.ID]struct{}{} // SCAN may return a key more than once
+	return s.scanIDs(ctx, func(ids []session.ID) error {
+		found, _, err := s.read(ctx, ids, now)
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			if _, twice := seen[f.ID]; twice {
+				continue
+			}
+			seen[f.ID] = struct{}{}
+			if err := fn(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// scanIDs calls fn with the ids of all sessions, in portions; some may come
+// twice. Every session there from the beginning to the end is among them.
+func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error {
+	cursor := "0"
+	for {
+		var ids []session.ID
+		err := s.client.do(ctx, func(c boundConn) error {
+			reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", "s:*", "COUNT", scanCount))
+			if err != nil {
+				return err
+			}
+			var next string
+			var keys []string
+			if _, err := redis.Scan(reply, &next, &keys); err != nil {
+				return err
+			}
+			cursor, ids = next, nil
+			for _, key := range keys {
+				ids = append(ids, session.ID(strings.TrimPrefix(key, "s:")))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if len(ids) > 0 {
+			if err := fn(ids); err != nil {
+				return err
+			}
+		}
+		if cursor == "0" {
+			return nil
+		}
+	}
+}
+
+// read returns the live sessions among ids, and the ids without a record.
+// Unreadable records are passed over (I12).
+func (s *Store) read(ctx context.Context, ids []session.ID, now time.Time) (found []session.Session, gone []session.ID, err error) {
+	keys := make([]any, len(ids))
+	for i, id := range ids {
+		keys[i] = "s:" + string(id)
+	}
+	var records [][]byte
+	err = s.client.do(ctx, func(c boundConn) (err error) {
+		records, err = redis.ByteSlices(c.Do("MGET", keys...))
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, b := range records {
+		if b == nil {
+			gone = append(gone, ids[i])
+			continue
+		}
+		one, err := decodeRecord(ids[i], b)
+		if err == nil && !one.ExpiredAt(now) {
+			found = append(found, one)
+		}
+	}
+	return found, gone, nil
+}
+
+// tidy drops index entries whose session has expired.
+func (s *Store) tidy(ctx context.Context, u user.ID, gone []session.ID) error {
+	return s.client.do(ctx, func(c boundConn) error {
+		_, err := c.eval(tidyScript, appendIDs([]any{string(u)}, gone)...)
+		return err
+	})
+}

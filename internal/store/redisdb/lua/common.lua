@@ -1,0 +1,62 @@
+-- Functions that the scripts share. See doc.go for the keys and record.go for
+-- the layout of a record. Times are Unix milliseconds.
+
+-- The server's own clock: the one that expires keys.
+local function server_now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- The record of a session; nil if there is none, '' if the key holds something
+-- that is not a string.
+local function get(id)
+  local rec = redis.pcall('GET', 's:' .. id)
+  if type(rec) == 'table' then return '' end
+  return rec or nil
+end
+
+-- The head of a record, or nil if this version cannot read it.
+local function head(rec)
+  if #rec < 36 or string.byte(rec, 1) ~= 1 then return nil end
+  local all, own, seen, idle, deadline, offset = struct.unpack('>I4I4I8I8I8I2', rec, 2)
+  local n = string.byte(rec, 36)
+  if offset > #rec or 36 + n > offset then return nil end
+  return {
+    all = all, own = own, seen = seen, idle = idle, deadline = deadline,
+    offset = offset, user = string.sub(rec, 37, 36 + n),
+    ends = math.min(seen + idle, deadline),
+  }
+end
+
+local function epoch(key)
+  return tonumber(redis.call('GET', key) or '0')
+end
+
+-- Adds a session to its user's index, which lives as long as its longest
+-- session can. What the server has expired already is dropped on the way.
+local function index(user, id, ends, deadline)
+  local key = 'u:' .. user
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', server_now())
+  redis.call('ZADD', key, ends, id)
+  redis.call('PEXPIREAT', key, deadline, 'NX')
+  redis.call('PEXPIREAT', key, deadline, 'GT')
+end
+
+-- Ends a session whose record is rec: tombstone, record, index, in the order in
+-- which a half-replicated step does least harm. Returns 1 if it was alive. An
+-- unreadable record counts as alive and leaves a tombstone for keep ms.
+local function kill(id, rec, reason, now, keep)
+  local h = head(rec)
+  local alive, till = 1, nil
+  if h then
+    till = h.deadline
+    if h.ends <= now then alive, reason = 0, 'expired' end
+  else
+    till = server_now() + keep
+  end
+  redis.call('SET', 'x:' .. id, reason, 'PXAT', till)
+  redis.call('DEL', 's:' .. id)
+  if h then redis.call('ZREM', 'u:' .. h.user, id) end
+  return alive
+end
+

@@ -1,0 +1,15 @@
+-- ARGV: id, now, and for a save the new data; without it a touch.
+-- Never creates, never revives: a session that is gone, unreadable or past a
+-- deadline stays as it is.
+local id, now, data = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local rec = get(id)
+if not rec then return 0 end
+local h = head(rec)
+if not h or h.ends <= now then return 0 end
+local seen = math.max(h.seen, now)
+local ends = math.min(seen + h.idle, h.deadline)
+rec = string.sub(rec, 1, 9) .. struct.pack('>I8', seen) ..
+  string.sub(rec, 18, h.offset) .. (data or string.sub(rec, h.offset + 1))
+redis.call('SET', 's:' .. id, rec, 'XX', 'PXAT', ends)
+redis.call('ZADD', 'u:' .. h.user, 'XX', 'GT', ends, id)
+return 1

@@ -1,0 +1,44 @@
+package redisdb
+
+import (
+	"embed"
+
+	"github.com/gomodule/redigo/redis"
+)
+
+// The scripts are the only writers of session keys. Each reads what it decides
+// on and writes in one atomic step. Their keys are derived from ids and from
+// the user inside the record, so they ask for one Redis server, not a cluster.
+//
+//go:embed lua/*.lua
+var luaFiles embed.FS
+
+// scriptText holds the text of each script, for a server that has not seen it.
+var scriptText = map[*redis.Script]string{}
+
+var (
+	startScript = script("start")
+	saveScript  = script("save")
+	renewScript = script("renew")
+	endScript   = script("end")
+	olderScript = script("end_older")
+	raiseScript = script("raise")
+	tidyScript  = script("tidy")
+	limitScript = script("limit")
+)
+
+// script returns the named script behind the functions they share.
+func script(name string) *redis.Script {
+	text := source("common") + source(name)
+	s := redis.NewScript(0, text)
+	scriptText[s] = text
+	return s
+}
+
+func source(name string) string {
+	b, err := luaFiles.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err) // the file is embedded; a wrong name fails every test
+	}
+	return string(b)
+}

@@ -1,0 +1,155 @@
+package redisdb
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/redisstore"
+	"github.com/gomodule/redigo/redis"
+
+	"gatehouse/internal/session"
+)
+
+// Store keeps sessions in Redis.
+type Store struct {
+	client *client
+	// longest bounds how long a tombstone without a readable deadline stays.
+	longest time.Duration
+}
+
+var _ session.Store = (*Store)(nil)
+
+// Open returns a store on the server that url (redis:// or rediss://) names. It
+// does not connect: a server that is away is an error of each call, not of the
+// start. longest is the longest lifetime of a session.
+func Open(url string, longest time.Duration) *Store {
+	return &Store{client: newClient(url), longest: longest}
+}
+
+// Close closes the connections that are not in use.
+func (s *Store) Close() error { return s.client.pool.Close() }
+
+// Ping implements session.Store.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.client.do(ctx, func(c boundConn) error {
+		_, err := c.Do("PING")
+		return err
+	})
+}
+
+// Start implements session.Store.
+func (s *Store) Start(ctx context.Context, n session.Session) error {
+	return s.client.do(ctx, func(c boundConn) error {
+		return verdict(redis.String(c.eval(startScript, string(n.ID), encodeRecord(n))))
+	})
+}
+
+// Renew implements session.Store.
+func (s *Store) Renew(ctx context.Context, old, next session.Session) error {
+	err := s.client.do(ctx, func(c boundConn) error {
+		return verdict(redis.String(c.eval(renewScript,
+			string(old.ID), string(next.ID), encodeRecord(next), next.LastSeen.UnixMilli())))
+	})
+	return s.withReason(ctx, old.ID, err)
+}
+
+// verdict turns the answer of the creating scripts into an error.
+func verdict(word string, err error) error {
+	if err != nil {
+		return err
+	}
+	switch word {
+	case "ok":
+		return nil
+	case "epoch":
+		return session.ErrEpoch
+	case "exists":
+		return session.ErrExists
+	}
+	return errEnded
+}
+
+// errEnded stands for "ended, reason not looked up yet".
+var errEnded = &session.EndedError{Reason: session.Expired}
+
+// Find implements session.Store: one GET, and a second only for a session that
+// is not there.
+func (s *Store) Find(ctx context.Context, id session.ID) (found session.Session, err error) {
+	err = s.client.do(ctx, func(c boundConn) error {
+		b, ok, err := find(c, id)
+		switch {
+		case err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE "):
+			return session.ErrUnreadable
+		case err != nil:
+			return err
+		case !ok:
+			return errEnded
+		}
+		found, err = decodeRecord(id, b)
+		return err
+	})
+	return found, s.withReason(ctx, id, err)
+}
+
+// find is redisstore's find on a connection we have bounded: redisstore asks its
+// pool without a context, so it is given a pool that holds just this one.
+func find(c boundConn, id session.ID) ([]byte, bool, error) {
+	lent := &redis.Pool{Dial: func() (redis.Conn, error) { return notClosed{c}, nil }}
+	return redisstore.NewWithPrefix(lent, "s:").Find(string(id))
+}
+
+// notClosed leaves the closing to the one who lent the connection.
+type notClosed struct{ boundConn }
+
+// Close does nothing.
+func (notClosed) Close() error { return nil }
+
+// Save implements session.Store.
+func (s *Store) Save(ctx context.Context, n session.Session, data []byte, now time.Time) error {
+	if data == nil {
+		data = []byte{}
+	}
+	return s.write(ctx, n.ID, string(n.ID), now.UnixMilli(), data)
+}
+
+// Touch implements session.Store.
+func (s *Store) Touch(ctx context.Context, n session.Session, now time.Time) error {
+	return s.write(ctx, n.ID, string(n.ID), now.UnixMilli())
+}
+
+func (s *Store) write(ctx context.Context, id session.ID, args ...any) error {
+	err := s.client.do(ctx, func(c boundConn) error {
+		alive, err := redis.Bool(c.eval(saveScript, args...))
+		if err == nil && !alive {
+			return errEnded
+		}
+		return err
+	})
+	return s.withReason(ctx, id, err)
+}
+
+// withReason looks up why a session ended, if that is what err says. Not
+// knowing the reason is no reason not to say that it ended.
+func (s *Store) withReason(ctx context.Context, id session.ID, err error) error {
+	if !errors.Is(err, error(errEnded)) {
+		return err
+	}
+	var stone string
+	lookup := s.client.do(ctx, func(c boundConn) (err error) {
+		stone, err = redis.String(c.Do("GET", "x:"+string(id)))
+		if errors.Is(err, redis.ErrNil) {
+			return nil
+		}
+		return err
+	})
+	if lookup != nil {
+		return lookup // we cannot tell "ended" from "the server has just lost its mind"
+	}
+	word, _, _ := strings.Cut(stone, ":")
+	if reason, ok := session.ParseReason(word); ok {
+		return &session.EndedError{Reason: reason}
+	}
+	return errEnded
+}
