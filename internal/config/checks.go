@@ -1,0 +1,124 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// problems collects what is wrong, one line each. Its methods check one value,
+// and return the zero value for one that is wrong.
+type problems []error
+
+func (p *problems) add(env, format string, args ...any) {
+	*p = append(*p, fmt.Errorf(env+" "+format, args...))
+}
+
+func (p *problems) addr(env, value string) string {
+	value = orDefault(env, value)
+	_, port, err := net.SplitHostPort(value)
+	if err != nil || !isPort(port) {
+		p.add(env, "is %q: want host:port, such as 127.0.0.1:8080, or :8080 for all addresses", value)
+		return ""
+	}
+	return value
+}
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
+}
+
+// choice reports whether value is yes; the only other right value is no.
+func (p *problems) choice(env, value, yes, no string) bool {
+	value = orDefault(env, value)
+	if value != yes && value != no {
+		p.add(env, "is %q: want %s or %s", value, yes, no)
+	}
+	return value == yes
+}
+
+func (p *problems) number(env, value string, least, most int) int {
+	value = orDefault(env, value)
+	n, err := strconv.Atoi(value)
+	if err != nil || n < least || n > most {
+		p.add(env, "is %q: want a number from %d to %d", value, least, most)
+		return 0
+	}
+	return n
+}
+
+// networks reads addresses and networks separated by commas. One that covers
+// everybody is refused: then any client could claim any address.
+func (p *problems) networks(env, value string) []netip.Prefix {
+	value = orDefault(env, value)
+	if value == "none" {
+		return nil
+	}
+	var all []netip.Prefix
+	for part := range strings.SplitSeq(value, ",") {
+		part = strings.TrimSpace(part)
+		prefix, err := netip.ParsePrefix(part)
+		if addr, addrErr := netip.ParseAddr(part); addrErr == nil && addr.Zone() == "" {
+			addr = addr.Unmap()
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		switch {
+		case err != nil:
+			p.add(env, "contains %q: want addresses or networks separated by commas, such as 10.0.0.5,192.168.0.0/16, or none", part)
+		case prefix.Bits() == 0:
+			p.add(env, "contains %q: that trusts everybody, so anybody could claim any address; name the proxies", part)
+		default:
+			all = append(all, prefix.Masked())
+		}
+	}
+	return all
+}
+
+const (
+	shortest = time.Second
+	longest  = 400 * 24 * time.Hour // browsers keep no cookie longer
+)
+
+func (p *problems) duration(env, value string) time.Duration {
+	value = orDefault(env, value)
+	d, ok := parseDuration(value)
+	switch {
+	case !ok:
+		p.add(env, "is %q: want a number with a unit, such as 90s, 30m, 12h or 14d", value)
+	case d < shortest || d > longest:
+		p.add(env, "is %q: want at least 1s and at most 400d", value)
+	default:
+		return d
+	}
+	return 0
+}
+
+// parseDuration reads Go's durations, with days in front: 14d, 1d12h.
+func parseDuration(s string) (time.Duration, bool) {
+	days, rest, found := strings.Cut(s, "d")
+	if !found {
+		d, err := time.ParseDuration(s)
+		return d, err == nil
+	}
+	n, err := strconv.ParseUint(days, 10, 16) // fits: 65,535 days are no overflow
+	if err != nil {
+		return 0, false
+	}
+	d := time.Duration(n) * 24 * time.Hour
+	if rest == "" {
+		return d, true
+	}
+	more, err := time.ParseDuration(rest)
+	return d + more, err == nil && more >= 0 && more < 24*time.Hour
+}
+
+// atMost checks two durations against each other, unless one is wrong by itself.
+func (p *problems) atMost(env string, d time.Duration, limitEnv string, limit time.Duration) {
+	if d != 0 && limit != 0 && d > limit {
+		p.add(env, "is longer than %s (%v and %v): shorten it or lengthen the other", limitEnv, d, limit)
+	}
+}

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// StoreConfig is what [Stores] resolve to.
+type StoreConfig struct {
+	DataDir     string
+	DatabaseURL Secret // empty: SQLite in DataDir
+	RedisURL    Secret // empty: sessions where the accounts are
+	LogJSON     bool   // JSON instead of text
+	// Unknown names environment variables that look like settings and are
+	// none: worth a warning, for one may be a misspelt setting.
+	Unknown []string
+}
+
+// Config is what [Serve] resolves to.
+type Config struct {
+	StoreConfig
+
+	Addr      string   // host:port to listen on
+	PublicURL *url.URL // scheme and host only, as browsers send it in Origin
+
+	// How long sessions live: idle and since log-in; the latter pair for
+	// people who choose to stay signed in. Idle is never the longer one.
+	SessionIdle, SessionLifetime   time.Duration
+	RememberIdle, RememberLifetime time.Duration
+
+	SignUp         bool // people may sign up by themselves
+	PasswordMin    int  // characters
+	TrustedProxies []netip.Prefix
+	RateLimits     bool
+	InsecureCookie bool
+}
+
+// CookieName returns the name of the session cookie. The prefix makes browsers
+// refuse it from anybody but this host over a secure connection.
+func (c Config) CookieName() string {
+	if c.InsecureCookie {
+		return "session"
+	}
+	return "__Host-session"
+}
+
+// Secure reports whether the cookie is marked Secure. Browsers and curl send
+// such cookies to http://localhost as well.
+func (c Config) Secure() bool { return !c.InsecureCookie }
+
+// Resolve checks all settings. The error has one line for each that is wrong,
+// with its name and what would be right; no line shows a secret. Environ is
+// the environment, as from os.Environ.
+func (s Stores) Resolve(environ []string) (StoreConfig, error) {
+	var p problems
+	c := s.resolve(&p, environ)
+	return c, errors.Join(p...)
+}
+
+// Resolve checks all settings, as [Stores.Resolve] does.
+func (s Serve) Resolve(environ []string) (Config, error) {
+	var p problems
+	c := Config{
+		StoreConfig: s.Stores.resolve(&p, environ),
+
+		Addr:             p.addr("GATEHOUSE_ADDR", s.Addr),
+		PublicURL:        p.publicURL("GATEHOUSE_PUBLIC_URL", s.PublicURL),
+		SessionIdle:      p.duration("GATEHOUSE_SESSION_IDLE", s.SessionIdle),
+		SessionLifetime:  p.duration("GATEHOUSE_SESSION_LIFETIME", s.SessionLifetime),
+		RememberIdle:     p.duration("GATEHOUSE_REMEMBER_IDLE", s.RememberIdle),
+		RememberLifetime: p.duration("GATEHOUSE_REMEMBER_LIFETIME", s.RememberLifetime),
+		SignUp:           p.choice("GATEHOUSE_SIGNUP", s.SignUp, "open", "closed"),
+		PasswordMin:      p.number("GATEHOUSE_PASSWORD_MIN", s.PasswordMin, 8, 15),
+		TrustedProxies:   p.networks("GATEHOUSE_TRUSTED_PROXIES", s.TrustedProxies),
+		RateLimits:       p.choice("GATEHOUSE_RATE_LIMITS", s.RateLimits, "on", "off"),
+		InsecureCookie:   p.choice("GATEHOUSE_INSECURE_COOKIE", s.InsecureCookie, "true", "false"),
+	}
+	p.atMost("GATEHOUSE_SESSION_IDLE", c.SessionIdle, "GATEHOUSE_SESSION_LIFETIME", c.SessionLifetime)
+	p.atMost("GATEHOUSE_REMEMBER_IDLE", c.RememberIdle, "GATEHOUSE_REMEMBER_LIFETIME", c.RememberLifetime)
+	p.atMost("GATEHOUSE_SESSION_IDLE", c.SessionIdle, "GATEHOUSE_REMEMBER_IDLE", c.RememberIdle)
+	p.atMost("GATEHOUSE_SESSION_LIFETIME", c.SessionLifetime, "GATEHOUSE_REMEMBER_LIFETIME", c.RememberLifetime)
+	p.cookieTravels(c.PublicURL, c.InsecureCookie)
+	return c, errors.Join(p...)
+}
+
+func (s Stores) resolve(p *problems, environ []string) StoreConfig {
+	c := StoreConfig{
+		DataDir:     orDefault("GATEHOUSE_DATA_DIR", s.DataDir),
+		DatabaseURL: p.secret("GATEHOUSE_DATABASE_URL", s.DatabaseURL, s.DatabaseURLFile),
+		RedisURL:    p.secret("GATEHOUSE_REDIS_URL", s.RedisURL, s.RedisURLFile),
+		LogJSON:     p.choice("GATEHOUSE_LOG_FORMAT", s.LogFormat, "json", "text"),
+		Unknown:     unknown(environ),
+	}
+	p.databaseURL("GATEHOUSE_DATABASE_URL", c.DatabaseURL)
+	p.redisURL("GATEHOUSE_REDIS_URL", c.RedisURL)
+	if given(s.DatabaseURL, s.DatabaseURLFile) && !given(s.RedisURL, s.RedisURLFile) {
+		p.add("GATEHOUSE_REDIS_URL", "is missing: with PostgreSQL, sessions live in Redis; set it, or leave GATEHOUSE_DATABASE_URL empty to keep everything in SQLite")
+	}
+	return c
+}
+
+func given(value Secret, file string) bool { return !value.IsEmpty() || file != "" }
+
+// secret returns the value of a setting that may be in a file instead.
+func (p *problems) secret(env string, value Secret, file string) Secret {
+	switch {
+	case file == "":
+		return value
+	case !value.IsEmpty():
+		p.add(env, "and %s_FILE are both set: keep one of them", env)
+		return Secret{}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		p.add(env+"_FILE", "cannot be read: %v", err)
+		return Secret{}
+	}
+	line := strings.TrimRight(string(text), "\r\n")
+	if line == "" {
+		p.add(env+"_FILE", "names the empty file %q: put the URL into it", file)
+	}
+	return NewSecret(line)
+}
+
+// unknown returns the names in environ that start like ours and are not.
+func unknown(environ []string) []string {
+	known := Settings()
+	var names []string
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, "GATEHOUSE_") && !slices.ContainsFunc(known, func(s Setting) bool { return s.Env == name }) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// orDefault returns value or, if it is empty, the default of the setting:
+// "GATEHOUSE_ADDR=" in an env file means that nothing was said.
+func orDefault(env, value string) string {
+	if value != "" {
+		return value
+	}
+	for _, s := range Settings() {
+		if s.Env == env {
+			return s.Default
+		}
+	}
+	return ""
+}

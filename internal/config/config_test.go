@@ -1,0 +1,248 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// parse does what the command line does.
+func parse(t *testing.T, args ...string) Serve {
+	t.Helper()
+	var s Serve
+	parser, err := kong.New(&s, kong.Exit(func(int) { t.Fatal("kong wants to exit") }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestDefaults(t *testing.T) {
+	for name, s := range map[string]Serve{"by kong": parse(t), "by empty values": {}} {
+		c, err := s.Resolve(nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got := fmt.Sprintln(c.DataDir, c.DatabaseURL.IsEmpty(), c.RedisURL.IsEmpty(), c.LogJSON, c.Addr, c.PublicURL,
+			c.SessionIdle, c.SessionLifetime, c.RememberIdle, c.RememberLifetime, c.SignUp, c.PasswordMin,
+			c.TrustedProxies, c.RateLimits, c.CookieName(), c.Secure())
+		want := fmt.Sprintln("./data", true, true, false, "127.0.0.1:8080", "http://localhost:8080",
+			time.Hour, 12*time.Hour, 14*24*time.Hour, 30*24*time.Hour, true, 8, "[]", true, "__Host-session", true)
+		if got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
+}
+
+func TestEnvironmentAndFlags(t *testing.T) {
+	t.Setenv("GATEHOUSE_ADDR", "0.0.0.0:9")
+	t.Setenv("GATEHOUSE_SESSION_IDLE", "20m")
+	t.Setenv("GATEHOUSE_LOG_FORMAT", "") // an env file may leave it empty
+	t.Setenv("GATEHOUSE_DATABASE_URL", "postgres://g:pw@db/g")
+	s := parse(t, "--addr=:10", "--redis-url=rediss://:pw@r:1/2", "--public-url=HTTPS://Id.Example:443/",
+		"--trusted-proxies=10.0.0.5, 192.168.3.4/16,::ffff:10.1.1.1,fd00::/8", "--remember-idle=1d12h", "--signup=closed",
+		"--rate-limits=off", "--password-min=15")
+	c, err := s.Resolve(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Addr != ":10" {
+		t.Errorf("the flag does not override the environment: %s", c.Addr)
+	}
+	got := fmt.Sprintln(c.SessionIdle, c.DatabaseURL.Reveal(), c.RedisURL.Reveal(), c.PublicURL, c.TrustedProxies, c.RememberIdle, c.SignUp, c.RateLimits, c.PasswordMin, c.LogJSON)
+	want := fmt.Sprintln(20*time.Minute, "postgres://g:pw@db/g", "rediss://:pw@r:1/2", "https://id.example",
+		"[10.0.0.5/32 192.168.0.0/16 10.1.1.1/32 fd00::/8]", 36*time.Hour, false, false, 15, false)
+	if got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}
+
+func TestEveryProblemIsReportedAtOnce(t *testing.T) {
+	s := Serve{
+		Stores:    Stores{DatabaseURL: NewSecret("mysql://u:hunter2@db"), RedisURL: NewSecret("redis://:hunter2@h/x"), LogFormat: "xml"},
+		Addr:      "8080",
+		PublicURL: "localhost:8080", SessionIdle: "60", SessionLifetime: "500d", RememberIdle: "4d", RememberLifetime: "3d",
+		SignUp: "yes", PasswordMin: "7", TrustedProxies: "10.0.0.1,proxy,0.0.0.0/0", RateLimits: "true", InsecureCookie: "1",
+	}
+	_, err := s.Resolve(nil)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for i, want := range []string{
+		`GATEHOUSE_LOG_FORMAT is "xml": want json or text`,
+		`GATEHOUSE_DATABASE_URL starts with another scheme than postgres:// or postgresql://`,
+		`GATEHOUSE_REDIS_URL ends in a path that is no database number`,
+		`GATEHOUSE_ADDR is "8080": want host:port`,
+		`GATEHOUSE_PUBLIC_URL is not a web address`,
+		`GATEHOUSE_SESSION_IDLE is "60": want a number with a unit`,
+		`GATEHOUSE_SESSION_LIFETIME is "500d": want at least 1s and at most 400d`,
+		`GATEHOUSE_SIGNUP is "yes": want open or closed`,
+		`GATEHOUSE_PASSWORD_MIN is "7": want a number from 8 to 15`,
+		`GATEHOUSE_TRUSTED_PROXIES contains "proxy"`,
+		`GATEHOUSE_TRUSTED_PROXIES contains "0.0.0.0/0": that trusts everybody`,
+		`GATEHOUSE_RATE_LIMITS is "true": want on or off`,
+		`GATEHOUSE_INSECURE_COOKIE is "1": want true or false`,
+		`GATEHOUSE_REMEMBER_IDLE is longer than GATEHOUSE_REMEMBER_LIFETIME`,
+	} {
+		if i >= len(lines) || !strings.HasPrefix(lines[i], want) {
+			t.Fatalf("line %d is not %q in\n%s", i, want, err)
+		}
+		if i == 13 && len(lines) != 14 {
+			t.Errorf("more lines than problems:\n%s", err)
+		}
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a password is shown:\n%s", err)
+	}
+}
+
+func TestOneProblem(t *testing.T) {
+	stores := func(db, redis string) Serve {
+		return Serve{Stores: Stores{DatabaseURL: NewSecret(db), RedisURL: NewSecret(redis)}}
+	}
+	for want, s := range map[string]Serve{
+		"with PostgreSQL, sessions live in Redis":                     stores("postgres://h/d", ""),
+		"GATEHOUSE_DATABASE_URL names no host":                        stores("postgres:///d", "redis://h"),
+		"GATEHOUSE_DATABASE_URL is not a URL":                         stores("postgres://u:hunter2/x@h:1/d", "redis://h"),
+		"GATEHOUSE_REDIS_URL names no host":                           stores("", "redis:h"),
+		"GATEHOUSE_REDIS_URL starts with":                             stores("", "h:6379"),
+		"GATEHOUSE_REDIS_URL is not a URL":                            stores("", "redis://:hunter2#x%@h"),
+		"set GATEHOUSE_INSECURE_COOKIE=true":                          {PublicURL: "http://gate.example"},
+		"GATEHOUSE_INSECURE_COOKIE is true":                           {PublicURL: "https://gate.example", InsecureCookie: "true"},
+		"has more than scheme and host":                               {PublicURL: "https://gate.example/auth"},
+		"GATEHOUSE_PUBLIC_URL has more":                               {PublicURL: "https://u:hunter2@gate.example"},
+		"GATEHOUSE_PUBLIC_URL is not a web":                           {PublicURL: "https://gate.example:99999"},
+		"GATEHOUSE_SESSION_IDLE is longer":                            {SessionIdle: "13h"},
+		"SESSION_LIFETIME is longer than GATEHOUSE_REMEMBER_LIFETIME": {SessionLifetime: "60d"},
+		`GATEHOUSE_SESSION_IDLE is "0s"`:                              {SessionIdle: "0s"},
+		`GATEHOUSE_SESSION_IDLE is "-1h"`:                             {SessionIdle: "-1h"},
+		`GATEHOUSE_SESSION_IDLE is "1d-1h"`:                           {SessionIdle: "1d-1h"},
+		`GATEHOUSE_REMEMBER_LIFETIME is "99999999999d"`:               {RememberLifetime: "99999999999d"},
+		`GATEHOUSE_ADDR is "h:99999"`:                                 {Addr: "h:99999"},
+		`GATEHOUSE_TRUSTED_PROXIES contains ""`:                       {TrustedProxies: "10.0.0.1,"},
+	} {
+		_, err := s.Resolve(nil)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("want one line with %q, got: %v", want, err)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("a password is shown: %v", err)
+		}
+	}
+}
+
+func TestPublicURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://localhost":          "http://localhost",
+		"http://127.0.0.1:8080/":    "http://127.0.0.1:8080",
+		"http://[::1]:80":           "http://[::1]",
+		"https://[2001:db8::443]":   "https://[2001:db8::443]",
+		"https://Gate.Example:8443": "https://gate.example:8443",
+		"https://gate.example:80":   "https://gate.example:80",
+		"https://gate.example:":     "https://gate.example",
+		"https://로그인.kr:8":          "https://xn--2i0b10rutm.kr:8",
+	} {
+		c, err := Serve{PublicURL: in}.Resolve(nil)
+		if err != nil || c.PublicURL.String() != want {
+			t.Errorf("%s became %v, want %s (%v)", in, c.PublicURL, want, err)
+		}
+	}
+}
+
+func TestInsecureCookie(t *testing.T) {
+	c, err := Serve{PublicURL: "http://gate.example", InsecureCookie: "true"}.Resolve(nil)
+	if err != nil || c.CookieName() != "session" || c.Secure() {
+		t.Errorf("cookie %s, secure %t, %v", c.CookieName(), c.Secure(), err)
+	}
+}
+
+func TestSecretsFromFiles(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	db, redis, empty := write("db", "postgres://u:pw@h/d\n"), write("redis", "redis://h\r\n"), write("empty", "\n")
+
+	c, err := Stores{DatabaseURLFile: db, RedisURLFile: redis}.Resolve(nil)
+	if err != nil || c.DatabaseURL.Reveal() != "postgres://u:pw@h/d" || c.RedisURL.Reveal() != "redis://h" {
+		t.Errorf("%q, %q, %v", c.DatabaseURL.Reveal(), c.RedisURL.Reveal(), err)
+	}
+	for want, s := range map[string]Stores{
+		"GATEHOUSE_REDIS_URL and GATEHOUSE_REDIS_URL_FILE are both set": {RedisURL: NewSecret("redis://h"), RedisURLFile: redis},
+		"GATEHOUSE_REDIS_URL_FILE cannot be read":                       {RedisURLFile: filepath.Join(dir, "none")},
+		"GATEHOUSE_REDIS_URL_FILE names the empty file":                 {RedisURLFile: empty},
+		"GATEHOUSE_REDIS_URL is missing":                                {DatabaseURLFile: db},
+	} {
+		if _, err := s.Resolve(nil); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("want one line with %q, got: %v", want, err)
+		}
+	}
+	if _, err := (Stores{RedisURLFile: filepath.Join(dir, "none")}).Resolve(nil); !strings.Contains(fmt.Sprint(err), "no such file") {
+		t.Errorf("the reason is missing: %v", err)
+	}
+}
+
+func TestUnknownVariablesAreNamed(t *testing.T) {
+	c, err := Stores{}.Resolve([]string{"HOME=/", "GATEHOUSE_SESION_IDLE=1h", "GATEHOUSE_ADDR=:1",
+		"GATEHOUSE_REDIS_URL_FILE=x", "GATEHOUSE_PORT_8080_TCP=tcp://10.0.0.1:8080"})
+	if want := "[GATEHOUSE_PORT_8080_TCP GATEHOUSE_SESION_IDLE]"; err != nil || fmt.Sprint(c.Unknown) != want {
+		t.Errorf("got %v, want %s (%v)", c.Unknown, want, err)
+	}
+}
+
+func TestSecretDoesNotShow(t *testing.T) {
+	s := NewSecret("hunter2")
+	type hidden struct{ s Secret } // fmt does not call methods on unexported fields
+	c := Config{StoreConfig: StoreConfig{DatabaseURL: s, RedisURL: s}}
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	logger.Info("x", "secret", s, "config", c, "pointer", &c)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secret", s, "config", c, "pointer", &c)
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := log.String() + string(text) + fmt.Sprint(s, &s, c, hidden{s}, []Secret{s}, errors.New(s.String()))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%p", "%T"} {
+		for _, v := range []any{s, &s, c, &c, hidden{s}, &hidden{s}, Stores{RedisURL: s}} {
+			shown += fmt.Sprintf(verb, v)
+		}
+	}
+	if strings.Contains(shown, "hunter2") || strings.Contains(shown, "68756e74657232") {
+		t.Errorf("the secret shows:\n%s", shown)
+	}
+	if fmt.Sprint(s) != "***" || fmt.Sprint(Secret{}) != "" || s.Reveal() != "hunter2" {
+		t.Errorf("prints %v and %v, reveals %s", s, Secret{}, s.Reveal())
+	}
+}
+
+func TestSettings(t *testing.T) {
+	all := Settings()
+	seen := map[string]bool{}
+	for _, s := range all {
+		want := "GATEHOUSE_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(s.Flag, "--"), "-", "_"))
+		if s.Env != want || s.Help == "" || seen[s.Env] {
+			t.Errorf("%+v: want the name %s, once, and a help", s, want)
+		}
+		seen[s.Env] = true
+	}
+	if len(all) != 17 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
+		t.Errorf("%d settings, first %+v", len(all), all[0])
+	}
+}
