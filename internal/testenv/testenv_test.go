@@ -215,13 +215,13 @@ func leaveServersAndEnd(t *testing.T, end func()) {
 	SharedRedis(t)
 	RedisServer(t).Pause()
 	Postgres(t)
-	dir, err := root()
+	h, err := root()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := bufio.NewWriter(os.Stdout)
-	w.WriteString(dir)
-	notes, _ := filepath.Glob(filepath.Join(dir, "pids", "*"))
+	w.WriteString(h.path)
+	notes, _ := filepath.Glob(filepath.Join(h.path, "pids", "*"))
 	for _, note := range notes {
 		pid, _ := strconv.Atoi(filepath.Base(note))
 		for _, p := range tree(pid) {

@@ -60,49 +60,53 @@ func watch(root string) {
 	}
 }
 
-// watched keeps the watchdog's pipe: if it were collected, its finalizer would
-// close it and the watchdog would strike while tests run.
-var watched io.WriteCloser
+// home is the folder under which this test binary keeps everything.
+type home struct {
+	path string
+	// watch is the watchdog's pipe. It is kept here because, once collected,
+	// its finalizer would close it and the watchdog strike while tests run.
+	watch io.Closer
+}
 
-// root returns the folder under which this test binary keeps everything, and
-// starts the watchdog with it.
-var root = sync.OnceValues(func() (string, error) {
+// root makes the home and starts the watchdog with it.
+var root = sync.OnceValues(func() (home, error) {
 	dir, err := os.MkdirTemp("", rootPrefix)
 	if err != nil {
-		return "", err
+		return home{}, err
 	}
 	// PostgreSQL may run as another user and has to get through.
 	if err := os.Chmod(dir, 0o711); err != nil {
-		return "", err
+		return home{}, err
 	}
 	if err := os.Mkdir(filepath.Join(dir, "pids"), 0o700); err != nil {
-		return "", err
+		return home{}, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return "", err
+		return home{}, err
 	}
 	cmd := exec.Command(self)
 	cmd.Dir = "/"
 	cmd.Env = []string{watchEnv + "=" + dir}
 	// Its own session: Ctrl-C in the terminal must not reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if watched, err = cmd.StdinPipe(); err != nil {
-		return "", err
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return home{}, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", fmt.Errorf("starting the watchdog: %w", err)
+		return home{}, fmt.Errorf("starting the watchdog: %w", err)
 	}
-	return dir, nil
+	return home{path: dir, watch: pipe}, nil
 })
 
 // folder makes an empty folder that is gone after the test binary has ended.
 func folder(name string) (string, error) {
-	dir, err := root()
+	h, err := root()
 	if err != nil {
 		return "", err
 	}
-	return os.MkdirTemp(dir, name+"-")
+	return os.MkdirTemp(h.path, name+"-")
 }
 
 // TempDir returns an empty folder that is removed after the test. Unlike that
@@ -119,20 +123,20 @@ func TempDir(t testing.TB) string {
 
 // note tells the watchdog about a running process.
 func note(pid int) error {
-	dir, err := root()
+	h, err := root()
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(notePath(dir, pid), []byte(processes()[pid].born), 0o600)
+	return os.WriteFile(h.note(pid), []byte(processes()[pid].born), 0o600)
 }
 
 // forget takes back note, once the process has been reaped.
 func forget(pid int) {
-	if dir, err := root(); err == nil {
-		os.Remove(notePath(dir, pid))
+	if h, err := root(); err == nil {
+		os.Remove(h.note(pid))
 	}
 }
 
-func notePath(dir string, pid int) string {
-	return filepath.Join(dir, "pids", strconv.Itoa(pid))
+func (h home) note(pid int) string {
+	return filepath.Join(h.path, "pids", strconv.Itoa(pid))
 }

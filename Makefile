@@ -1,0 +1,67 @@
+# make run needs Go, make and git, nothing else. The tests need more: make deps.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: build
+build: ## Build bin/gatehouse
+	CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/gatehouse ./cmd/gatehouse
+
+.PHONY: run
+run: build ## Build and start on http://localhost:8080
+	./bin/gatehouse serve
+
+# Debian packages and how to see that one is missing. A postgres without initdb
+# beside it is something else; a font counts if it has Hangul; the race detector
+# needs a C compiler that finds its headers.
+.PHONY: deps
+deps: ## Install what the tests need, or say what is missing
+	@missing=; \
+	need() { if ! eval "$$1" >/dev/null 2>&1; then missing="$$missing $$2"; fi; }; \
+	need 'command -v redis-server' redis-server; \
+	need 'for d in $${PATH//:/ } /usr/lib/postgresql/*/bin; do [ -x $$d/postgres ] && [ -x $$d/initdb ] && exit_ok=1; done; [ -n "$${exit_ok:-}" ]' postgresql; \
+	need 'command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable' chromium; \
+	need 'fc-list :lang=ko | grep .' 'fontconfig fonts-noto-cjk'; \
+	need 'echo "#include <stdlib.h>" | gcc -x c -fsyntax-only -' 'gcc libc6-dev'; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing:$$missing"; \
+		apt-get update -q; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
+	else \
+		echo "The tests need more than is installed. On Debian or Ubuntu:" >&2; \
+		echo "  sudo apt-get update && sudo apt-get install --no-install-recommends$$missing" >&2; \
+		exit 1; \
+	fi
+
+.PHONY: test
+test: deps ## Run all tests on real servers, with the race detector
+	CGO_ENABLED=1 go test -race -count=1 -p 2 -timeout 10m ./...
+
+.PHONY: check
+check: ## Format, vet, staticcheck and the rules of the house
+	@unformatted=$$(gofmt -l cmd internal migrations web); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w" $$unformatted >&2; exit 1; fi
+	go vet ./...
+	go tool -modfile=internal/tools/go.mod staticcheck ./...
+	go test -count=1 ./internal/house
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s)
+	@dirs=$$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal migrations web | xargs -r -n1 dirname | sort -u) || true; \
+	if [ -z "$$dirs" ]; then echo "there are no fuzz targets"; fi; \
+	for dir in $$dirs; do \
+		list=$$(go test -list '^Fuzz' ./$$dir) || { echo "$$list" >&2; exit 1; }; \
+		for target in $$(grep '^Fuzz' <<<"$$list"); do \
+			echo "$$dir $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$dir; \
+		done; \
+	done
