@@ -58,6 +58,9 @@ type Store interface {
 type Change struct {
 	Actor ID // empty: the operator at the command line
 	At    time.Time
+	// Keep is the id of the session that a change of password spares, if any:
+	// the one in which the person made it. SetPassword alone looks at it.
+	Keep string
 }
 
 // Query selects accounts.

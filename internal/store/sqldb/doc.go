@@ -1,0 +1,14 @@
+// Package sqldb keeps accounts, the ledger of ends, the audit log, shared
+// secrets and the sessions of the embedded default in PostgreSQL or SQLite,
+// with one set of queries for both.
+//
+// It decides nothing about people or sessions: rules live in user and session,
+// tables in migrations. It must not know HTTP or Redis.
+//
+// Placeholders are numbered in the order of their first use and each number is
+// used once: SQLite drivers bind anything else wrongly, and silently.
+//
+// Transactions take locks in one order, so that they cannot wait for each
+// other in a ring: the turn of the administrators, everyone, users, sessions,
+// the turn of the ledger.
+package sqldb

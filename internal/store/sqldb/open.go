@@ -1,0 +1,70 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+)
+
+// How long an operation may take before the database counts as away.
+const (
+	// readTimeout bounds what a request waits for before it can be answered at
+	// all. A request must have its 503 within 500 ms, and rendering that page
+	// has to fit in too.
+	readTimeout = 350 * time.Millisecond
+	// writeTimeout is longer: a write waits for a disk and for other writers,
+	// and giving up on one leaves open whether it happened.
+	writeTimeout = 2 * time.Second
+	// listTimeout is for lists and searches of an administrator, who would
+	// rather wait than read an error.
+	listTimeout = 5 * time.Second
+)
+
+// DB is an open database. Its methods are safe for concurrent use.
+type DB struct {
+	// On PostgreSQL both are the same pool. SQLite has one writer and any
+	// number of readers at a time, and so have we: writers then queue in the
+	// program, in order, rather than by polling a file lock.
+	reader, writer *sql.DB
+	dialect        dialect
+}
+
+// dialect is all in which the two databases differ.
+type dialect struct {
+	// forShare and forUpdate end a SELECT whose rows have to stay as they are
+	// until the commit. SQLite needs neither: there, a transaction that may
+	// write has the database to itself from its beginning.
+	forShare, forUpdate string
+	migrator
+}
+
+// Open opens the database at url, postgres://… for PostgreSQL, or else the
+// SQLite file of that path, which it creates, readable by its owner only, as
+// well as the folder around it. It does not touch tables: see [DB.Migrate].
+// The error wraps user.ErrUnavailable if the database does not answer.
+func Open(ctx context.Context, url string) (*DB, error) {
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		return openPostgres(ctx, url)
+	}
+	return openSQLite(ctx, url)
+}
+
+// Close closes all connections.
+func (db *DB) Close() error {
+	if db.reader == db.writer {
+		return db.writer.Close()
+	}
+	// The writer last: SQLite folds its log into the file when the last
+	// connection closes, which a reader may not do.
+	return errors.Join(db.reader.Close(), db.writer.Close())
+}
+
+// Ping reports whether the database answers and has tables.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.read(ctx, readTimeout, func(ctx context.Context, q querier) error {
+		_, err := everyonesEpoch(ctx, q)
+		return err
+	})
+}

@@ -1,0 +1,206 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// Sessions keeps the sessions of the embedded default, beside the accounts.
+// That they share a database is worth something here: whether a session has
+// ended is decided by the account's epoch as it is now, so an end counts from
+// the commit that raises the epoch, before any session has been marked.
+type Sessions struct{ db *DB }
+
+var _ session.Store = (*Sessions)(nil)
+
+// Sessions returns the sessions in db.
+func (db *DB) Sessions() *Sessions { return &Sessions{db} }
+
+// Conditions on a row of sessions.
+const (
+	// inForce: no epoch has ended it. Without its account a session is over.
+	inForce = `epoch_all >= (SELECT epoch FROM everyone)
+		AND epoch_user >= (SELECT epoch FROM users WHERE users.id = user_id)`
+	// live adds that nobody has ended it. What is missing are the deadlines,
+	// which need two placeholders for the time:
+	//
+	//	last_seen + idle_ms > $ AND deadline > $
+	live = `ended_at IS NULL AND ` + inForce
+)
+
+// Start implements session.Store.
+func (s *Sessions) Start(ctx context.Context, new session.Session) error {
+	return s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		return s.create(ctx, tx, new)
+	})
+}
+
+// create is the only INSERT. The epochs are locked, so that they are at the
+// commit what they were when compared: a raise waits for this session, and the
+// marking that follows the raise finds it.
+func (s *Sessions) create(ctx context.Context, tx *sql.Tx, new session.Session) error {
+	epoch, err := s.lockEpoch(ctx, tx, new.User, s.db.dialect.forShare)
+	if errors.Is(err, user.ErrNotFound) || err == nil && new.Epoch.Before(epoch) {
+		return session.ErrEpoch
+	}
+	if err != nil {
+		return err
+	}
+	added, err := affected(tx.ExecContext(ctx, `
+		INSERT INTO sessions (id, user_id, username, role, epoch_all, epoch_user, began, last_seen,
+			idle_ms, deadline, remember, ip, browser, os, data)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		ON CONFLICT DO NOTHING`,
+		new.ID, new.User, new.Username, new.Role, new.Epoch.All, new.Epoch.User, millis(new.Began), millis(new.LastSeen),
+		new.Idle.Milliseconds(), millis(new.Deadline), new.Remember, ipText(new.IP),
+		storable(new.Device.Browser), storable(new.Device.OS), new.Data))
+	if err == nil && added == 0 {
+		return session.ErrExists
+	}
+	return err
+}
+
+// lockEpoch returns the epoch of u and keeps it from being raised until the
+// commit. ErrNotFound.
+func (s *Sessions) lockEpoch(ctx context.Context, tx *sql.Tx, u user.ID, lock string) (epoch user.Epoch, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT epoch FROM everyone`+lock).Scan(&epoch.All)
+	if err != nil {
+		return epoch, err
+	}
+	err = tx.QueryRowContext(ctx, `SELECT epoch FROM users WHERE id = $1`+lock, u).Scan(&epoch.User)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = user.ErrNotFound
+	}
+	return epoch, err
+}
+
+// Find implements session.Store.
+func (s *Sessions) Find(ctx context.Context, id session.ID) (found session.Session, err error) {
+	err = s.db.read(ctx, readTimeout, func(ctx context.Context, q querier) error {
+		found, err = find(ctx, q, id)
+		return err
+	})
+	if err != nil {
+		return session.Session{}, err
+	}
+	return found, nil
+}
+
+func find(ctx context.Context, q querier, id session.ID) (session.Session, error) {
+	var (
+		r       record
+		ended   bool
+		reason  sql.NullString
+		current bool
+	)
+	err := q.QueryRowContext(ctx, `
+		SELECT `+recordColumns+`, ended_at IS NOT NULL, reason, COALESCE(`+inForce+`, FALSE)
+		FROM sessions WHERE id = $1`, id).Scan(append(r.columns(), &ended, &reason, &current)...)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return session.Session{}, &session.EndedError{Reason: session.Expired}
+	case err != nil:
+		return session.Session{}, err
+	case ended:
+		return session.Session{}, endedBecause(reason.String)
+	case !current:
+		return session.Session{}, endedByEpoch(ctx, q, r)
+	}
+	return r.session()
+}
+
+func endedBecause(text string) error {
+	reason, ok := session.ParseReason(text)
+	if !ok { // unknown, or written by a newer program
+		reason = session.Forced
+	}
+	return &session.EndedError{Reason: reason}
+}
+
+// endedByEpoch returns why a session has ended whose row has not been marked:
+// the ledger knows which raise was the first to end it.
+func endedByEpoch(ctx context.Context, q querier, r record) error {
+	var (
+		reason string
+		at     int64
+	)
+	err := q.QueryRowContext(ctx, `
+		SELECT reason, at FROM (
+			SELECT seq, reason, at FROM ends WHERE user_id = $1 AND epoch_user > $2
+			UNION ALL
+			SELECT seq, reason, at FROM ends WHERE epoch_all > $3
+		) AS raises ORDER BY seq LIMIT 1`, r.user, r.epochUser, r.epochAll).Scan(&reason, &at)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return endedBecause("") // by somebody in SQL, who wrote no ledger
+	case err != nil:
+		return err
+	case at >= min(r.lastSeen+r.idle, r.deadline):
+		return &session.EndedError{Reason: session.Expired} // before the raise
+	}
+	return endedBecause(reason)
+}
+
+// Save implements session.Store.
+func (s *Sessions) Save(ctx context.Context, of session.Session, data []byte, now time.Time) error {
+	t := millis(now)
+	return s.update(ctx, of.ID, `
+		UPDATE sessions SET data = $1, last_seen = CASE WHEN last_seen < $2 THEN $3 ELSE last_seen END
+		WHERE id = $4 AND last_seen + idle_ms > $5 AND deadline > $6 AND `+live,
+		data, t, t, of.ID, t, t)
+}
+
+// Touch implements session.Store.
+func (s *Sessions) Touch(ctx context.Context, of session.Session, now time.Time) error {
+	t := millis(now)
+	return s.update(ctx, of.ID, `
+		UPDATE sessions SET last_seen = CASE WHEN last_seen < $1 THEN $2 ELSE last_seen END
+		WHERE id = $3 AND last_seen + idle_ms > $4 AND deadline > $5 AND `+live,
+		t, t, of.ID, t, t)
+}
+
+// update runs a statement that changes the session id if it lives, or returns
+// *EndedError.
+func (s *Sessions) update(ctx context.Context, id session.ID, query string, args ...any) error {
+	n, err := s.db.exec(ctx, query, args...)
+	if err != nil || n > 0 {
+		return err
+	}
+	if _, err := s.Find(ctx, id); err != nil && !errors.Is(err, session.ErrUnreadable) {
+		return err
+	}
+	// It stands in the table as if it lived: then it was its time.
+	return &session.EndedError{Reason: session.Expired}
+}
+
+// Renew implements session.Store.
+func (s *Sessions) Renew(ctx context.Context, old, next session.Session) error {
+	return s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		// First the epochs, in the order of locks that everybody keeps.
+		if _, err := s.lockEpoch(ctx, tx, old.User, s.db.dialect.forShare); err != nil && !errors.Is(err, user.ErrNotFound) {
+			return err
+		}
+		n, err := affected(tx.ExecContext(ctx, `
+			UPDATE sessions SET ended_at = $1, reason = $2, successor = $3, `+cleared+`
+			WHERE id = $4 AND `+live,
+			millis(next.LastSeen), session.Replaced, next.ID, old.ID))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			if _, err := find(ctx, tx, old.ID); err != nil {
+				return err
+			}
+			return &session.EndedError{Reason: session.Expired}
+		}
+		return s.create(ctx, tx, next)
+	})
+}
+
+// Ping implements session.Store.
+func (s *Sessions) Ping(ctx context.Context) error { return s.db.Ping(ctx) }

@@ -1,0 +1,191 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// A row that is ended stays as a tombstone, to say why. What is left of it
+// names nobody but the account.
+const (
+	cleared = `username = '', ip = '', browser = '', os = '', data = NULL`
+	// buried takes $1 to $4: now three times, and the reason. It is the reason
+	// only of what was in force: a session that had run out by then was over
+	// before, as was one whose epoch was raised by an earlier end, which did
+	// not get as far as this.
+	buried = `ended_at = $1, reason = CASE
+		WHEN last_seen + idle_ms > $2 AND deadline > $3 THEN COALESCE(` + firstRaise + `, $4)
+		ELSE 'expired' END, ` + cleared
+	firstRaise = `(SELECT reason FROM (
+			SELECT seq, reason FROM ends WHERE ends.user_id = sessions.user_id AND ends.epoch_user > sessions.epoch_user
+			UNION ALL
+			SELECT seq, reason FROM ends WHERE ends.epoch_all > sessions.epoch_all
+		) AS raises ORDER BY seq LIMIT 1)`
+)
+
+func burial(why session.Why, now time.Time) []any {
+	t := millis(now)
+	return []any{t, t, t, string(why.Reason)}
+}
+
+// idsAtOnce keeps a list of ids far below the number of placeholders that the
+// databases allow (32,766 and 65,535).
+const idsAtOnce = 500
+
+// End implements session.Store.
+func (s *Sessions) End(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
+	err = s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		ended = 0
+		queue := append([]session.ID(nil), ids...)
+		seen := map[session.ID]bool{}
+		for len(queue) > 0 {
+			var next []any
+			for len(queue) > 0 && len(next) < idsAtOnce {
+				if id := queue[0]; !seen[id] {
+					seen[id] = true
+					next = append(next, id)
+				}
+				queue = queue[1:]
+			}
+			if len(next) == 0 {
+				break
+			}
+			n, err := endThese(ctx, tx, next, why, now)
+			if err != nil {
+				return err
+			}
+			ended += n
+			// Asked after the rows are locked or ended: from here on none of
+			// them can be renewed any more.
+			successors, err := successorsOf(ctx, tx, next)
+			if err != nil {
+				return err
+			}
+			queue = append(queue, successors...)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return ended, nil
+}
+
+// endThese ends those of the sessions that are in force; what an epoch has
+// ended keeps the reason that the ledger has for it.
+func endThese(ctx context.Context, tx *sql.Tx, ids []any, why session.Why, now time.Time) (alive int, err error) {
+	t := millis(now)
+	args := append(burial(why, now), ids...)
+	n := len(args)
+	return countAlive(ctx, tx, `
+		UPDATE sessions SET `+buried+`
+		WHERE id IN (`+numbered(5, len(ids))+`) AND `+live+`
+		RETURNING last_seen + idle_ms > `+numbered(n+1, 1)+` AND deadline > `+numbered(n+2, 1),
+		append(args, t, t)...)
+}
+
+// countAlive runs an UPDATE whose RETURNING says of each row whether it was
+// alive, and counts them.
+func countAlive(ctx context.Context, q querier, query string, args ...any) (alive int, err error) {
+	err = each(ctx, q, func(rows *sql.Rows) error {
+		var was bool
+		err := rows.Scan(&was)
+		if was {
+			alive++
+		}
+		return err
+	}, query, args...)
+	return alive, err
+}
+
+func successorsOf(ctx context.Context, tx *sql.Tx, ids []any) (successors []session.ID, err error) {
+	err = each(ctx, tx, func(rows *sql.Rows) error {
+		var id session.ID
+		err := rows.Scan(&id)
+		successors = append(successors, id)
+		return err
+	}, `SELECT successor FROM sessions WHERE id IN (`+numbered(1, len(ids))+`) AND successor IS NOT NULL`, ids...)
+	return successors, err
+}
+
+// EndUser implements session.Store.
+func (s *Sessions) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep session.ID, why session.Why, now time.Time) (ended int, err error) {
+	t := millis(now)
+	err = s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		// Waits for sessions that are just starting, so that they are found.
+		var known int64
+		err := tx.QueryRowContext(ctx, `SELECT epoch FROM users WHERE id = $1`+s.db.dialect.forUpdate, u).Scan(&known)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if keep != "" {
+			// Only while it is in force: an end that did not spare it stands.
+			_, err := tx.ExecContext(ctx, `
+				UPDATE sessions SET
+					epoch_all = CASE WHEN epoch_all < $1 THEN $2 ELSE epoch_all END,
+					epoch_user = CASE WHEN epoch_user < $3 THEN $4 ELSE epoch_user END
+				WHERE id = $5 AND user_id = $6 AND `+live,
+				epoch.All, epoch.All, epoch.User, epoch.User, keep, u)
+			if err != nil {
+				return err
+			}
+		}
+		// Raised already, unless the ledger is another's.
+		if known < int64(epoch.User) {
+			if _, err := tx.ExecContext(ctx, `UPDATE users SET epoch = $1 WHERE id = $2`, epoch.User, u); err != nil {
+				return err
+			}
+		}
+		ended, err = countAlive(ctx, tx, `
+			UPDATE sessions SET `+buried+`
+			WHERE user_id = $5 AND id <> $6 AND ended_at IS NULL AND (epoch_all < $7 OR epoch_user < $8)
+			RETURNING last_seen + idle_ms > $9 AND deadline > $10`,
+			append(burial(why, now), u, keep, epoch.All, epoch.User, t, t)...)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return ended, nil
+}
+
+// endedAtOnce bounds a transaction of EndAll. It is final from the raise of the
+// epoch; what follows is bookkeeping, and must not keep log-ins waiting.
+const endedAtOnce = 1000
+
+// EndAll implements session.Store.
+func (s *Sessions) EndAll(ctx context.Context, epoch user.Epoch, why session.Why, now time.Time) (ended int, err error) {
+	_, err = s.db.exec(ctx, `UPDATE everyone SET epoch = $1 WHERE epoch < $2`, epoch.All, epoch.All)
+	if err != nil {
+		return 0, err
+	}
+	t := millis(now)
+	for {
+		rows, alive := 0, 0
+		err := s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			rows, alive = 0, 0
+			return each(ctx, tx, func(r *sql.Rows) error {
+				var was bool
+				err := r.Scan(&was)
+				rows++
+				if was {
+					alive++
+				}
+				return err
+			}, `UPDATE sessions SET `+buried+`
+				WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL AND epoch_all < $5 LIMIT $6)
+				  AND ended_at IS NULL
+				RETURNING last_seen + idle_ms > $7 AND deadline > $8`,
+				append(burial(why, now), epoch.All, endedAtOnce, t, t)...)
+		})
+		ended += alive
+		if err != nil || rows == 0 {
+			return ended, err
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// querier is a pool or a transaction.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// maxTries bounds how often a transaction is run that the database gave up in
+// favour of another.
+const maxTries = 4
+
+// read runs fn, which only reads, within limit.
+func (db *DB) read(ctx context.Context, limit time.Duration, fn func(context.Context, querier) error) error {
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return explain(ctx, fn(limited, db.reader))
+}
+
+// write runs fn in a transaction that is committed if fn returns nil and
+// rolled back if it returns an error or panics. fn may run more than once.
+func (db *DB) write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	limited, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	err := inTx(limited, db.writer, fn)
+	for try := 1; try < maxTries && lostConflict(err); try++ {
+		err = inTx(limited, db.writer, fn)
+	}
+	return explain(ctx, err)
+}
+
+func inTx(ctx context.Context, pool *sql.DB, fn func(context.Context, *sql.Tx) error) error {
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after the commit it does nothing; on a panic it is all there is
+	if err := fn(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// exec runs one statement that writes, atomic by itself, and returns how many
+// rows it touched.
+func (db *DB) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	limited, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	n, err := affected(db.writer.ExecContext(limited, query, args...))
+	return n, explain(ctx, err)
+}
+
+func affected(r sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// each runs query and calls fn with every row.
+func each(ctx context.Context, q querier, fn func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
