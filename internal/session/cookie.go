@@ -253,3 +253,7 @@ func (dataCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 	values, err := decodeData(b)
 	return time.Time{}, values, err
 }
+
+// Carried reports whether the request carries something that could be a token,
+// without asking the store.
+func (c *Cookies) Carried(r *http.Request) bool { return c.token(r) != "" }

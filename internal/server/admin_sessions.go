@@ -1,0 +1,146 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/go-chi/chi/v5"
+
+	"gatehouse/internal/audit"
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// adminPageSize is how many rows an administrator's list shows at a time.
+const adminPageSize = 25
+
+func (s *Server) admin(w http.ResponseWriter, _ *http.Request) error {
+	return seeOther(w, "/admin/sessions")
+}
+
+// adminSessions shows who is in.
+func (s *Server) adminSessions(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query().Get("q")
+	found, err := s.Sessions.Search(r.Context(), session.Filter{Text: q}, pageNumber(r), adminPageSize)
+	if err != nil {
+		return err
+	}
+	rows := make([]DeviceRow, len(found.Sessions))
+	for i, one := range found.Sessions {
+		rows[i] = DeviceRow{Session: one, Current: one.ID == me(r).ID, Icon: deviceIcon(one.Device)}
+	}
+	return s.views.render(w, http.StatusOK, "admin_sessions", AdminSessionsPage{
+		Base:  s.signedInBase(r, "admin_sessions_title", "admin_sessions"),
+		Query: q,
+		Rows:  rows,
+		Total: found.Total,
+		Users: found.Users,
+		Pager: pager("/admin/sessions", q, found.Number, found.Pages),
+	})
+}
+
+// confirmEndSession asks before ending one session.
+func (s *Server) confirmEndSession(w http.ResponseWriter, r *http.Request) error {
+	one, gone, err := s.lookUp(r)
+	if err != nil {
+		return err
+	}
+	t := s.translator(r)
+	if gone {
+		s.setFlash(r, true, t.HTML("flash_session_gone"))
+		return seeOther(w, "/admin/sessions")
+	}
+	return s.views.render(w, http.StatusOK, "confirm", ConfirmPage{
+		Base:     s.signedInBase(r, "confirm_title", "admin_sessions"),
+		Question: t.HTML("confirm_end_session", "Username", one.Username),
+		Details: []Detail{
+			{t.T("device"), one.Device.String()},
+			{t.T("ip_address"), addrText(one.IP)},
+		},
+		Action: "/admin/sessions/" + string(one.ID) + "/end",
+		Verb:   t.T("confirm_end_session_verb"),
+		Cancel: "/admin/sessions",
+		AskWhy: true,
+		Self:   one.ID == me(r).ID,
+	})
+}
+
+// endSession puts one session out, at once.
+func (s *Server) endSession(w http.ResponseWriter, r *http.Request) error {
+	if err := form(r); err != nil {
+		return err
+	}
+	id, err := session.ParseID(chi.URLParam(r, "id"))
+	if err != nil {
+		return err
+	}
+	one, _, err := s.lookUp(r) // whose it is, for the audit log
+	if err != nil {
+		return err
+	}
+	receipt, err := s.Sessions.End(r.Context(), []session.ID{id}, forcedBy(me(r).User))
+	if err != nil {
+		return err
+	}
+	if one.User != "" {
+		s.note(r, audit.Event{Kind: audit.SessionEnded, User: one.User, Actor: me(r).User, Note: reasonText(r)})
+	}
+	s.flashReceipt(r, receipt)
+	return seeOther(w, "/admin/sessions")
+}
+
+// lookUp returns the session that the path names, or that it is gone.
+func (s *Server) lookUp(r *http.Request) (one session.Session, gone bool, err error) {
+	id, err := session.ParseID(chi.URLParam(r, "id"))
+	if err != nil {
+		return session.Session{}, false, err
+	}
+	one, err = s.Sessions.Check(r.Context(), id)
+	var ended *session.EndedError
+	if errors.As(err, &ended) {
+		return session.Session{}, true, nil
+	}
+	return one, false, err
+}
+
+func forcedBy(admin user.ID) session.Why { return session.Why{Reason: session.Forced, Actor: admin} }
+
+// maxReason bounds the text that an administrator gives as a reason.
+const maxReason = 200
+
+// reasonText returns the optional reason from the form, for the audit log.
+func reasonText(r *http.Request) string {
+	text := []rune(r.PostForm.Get("reason"))
+	return string(text[:min(len(text), maxReason)])
+}
+
+// flashReceipt keeps what an end has done for the next page.
+func (s *Server) flashReceipt(r *http.Request, receipt session.Receipt) {
+	s.setFlash(r, true, s.translator(r).HTML("flash_admin_receipt",
+		"Ended", receipt.Ended, "Gone", receipt.Gone, "Ms", receipt.Took.Milliseconds()))
+}
+
+func pageNumber(r *http.Request) int {
+	n, err := strconv.Atoi(r.URL.Query().Get("page"))
+	if err != nil {
+		return 1
+	}
+	return max(1, n)
+}
+
+// pager links a page of a list to its neighbours.
+func pager(path, q string, number, pages int) Pager {
+	link := func(n int) string {
+		if n < 1 || n > pages {
+			return ""
+		}
+		v := url.Values{"page": {strconv.Itoa(n)}}
+		if q != "" {
+			v.Set("q", q)
+		}
+		return path + "?" + v.Encode()
+	}
+	return Pager{Page: number, Pages: pages, PrevURL: link(number - 1), NextURL: link(number + 1)}
+}

@@ -1,0 +1,179 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/go-chi/chi/v5"
+
+	"gatehouse/internal/audit"
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// adminUsers shows the accounts.
+func (s *Server) adminUsers(w http.ResponseWriter, r *http.Request) error {
+	q, number := r.URL.Query().Get("q"), min(pageNumber(r), 1_000_000)
+	found, total, err := s.UserStore.List(r.Context(), user.Query{Text: q, Offset: (number - 1) * adminPageSize, Limit: adminPageSize})
+	if err != nil {
+		return err
+	}
+	pages := max(1, (total+adminPageSize-1)/adminPageSize)
+	if number > pages {
+		return seeOther(w, pager("/admin/users", q, pages+1, pages).PrevURL)
+	}
+	rows := make([]UserRow, len(found))
+	for i, u := range found {
+		rows[i] = UserRow{User: u, Self: u.ID == me(r).User}
+	}
+	return s.views.render(w, http.StatusOK, "admin_users", AdminUsersPage{
+		Base:  s.signedInBase(r, "admin_users_title", "admin_users"),
+		Query: q,
+		Rows:  rows,
+		Total: total,
+		Pager: pager("/admin/users", q, number, pages),
+	})
+}
+
+// target returns the account that the path names.
+func (s *Server) target(r *http.Request) (user.User, error) {
+	return s.UserStore.ByLogin(r.Context(), chi.URLParam(r, "username"))
+}
+
+// confirmUserAction asks before something is done to an account.
+func (s *Server) confirmUserAction(w http.ResponseWriter, r *http.Request) error {
+	u, err := s.target(r)
+	if err != nil {
+		return err
+	}
+	action := chi.URLParam(r, "action")
+	key, hidden := "confirm_"+action, map[string]string(nil)
+	switch action {
+	case "end-sessions":
+		key = "confirm_end_user"
+	case "disable", "enable":
+	case "role":
+		role, ok := user.ParseRole(r.URL.Query().Get("role"))
+		if !ok {
+			return errNotFound
+		}
+		key, hidden = "confirm_role_"+string(role), map[string]string{"role": string(role)}
+	default:
+		return errNotFound
+	}
+	t := s.translator(r)
+	return s.views.render(w, http.StatusOK, "confirm", ConfirmPage{
+		Base:     s.signedInBase(r, "confirm_title", "admin_users"),
+		Question: t.HTML(key, "Username", u.Username),
+		Action:   "/admin/users/" + url.PathEscape(u.Username) + "/" + action,
+		Hidden:   hidden,
+		Verb:     t.T(key + "_verb"),
+		Cancel:   "/admin/users",
+		AskWhy:   true,
+		Self:     u.ID == me(r).User,
+	})
+}
+
+// endUserSessions puts out every session of one account.
+func (s *Server) endUserSessions(w http.ResponseWriter, r *http.Request) error {
+	u, err := s.formTarget(r)
+	if err != nil {
+		return err
+	}
+	receipt, err := s.Sessions.EndUser(r.Context(), u.ID, "", forcedBy(me(r).User))
+	if err != nil {
+		return err
+	}
+	s.note(r, audit.Event{Kind: audit.SessionsEnded, User: u.ID, Actor: me(r).User, Note: reasonText(r)})
+	s.flashReceipt(r, receipt)
+	return seeOther(w, "/admin/users")
+}
+
+// disableUser shuts an account and puts its sessions out.
+func (s *Server) disableUser(w http.ResponseWriter, r *http.Request) error {
+	u, err := s.otherTarget(r)
+	if err != nil {
+		return err
+	}
+	epoch, err := s.UserStore.Disable(r.Context(), u.ID, s.change(r))
+	if err != nil {
+		return err
+	}
+	s.note(r, audit.Event{Kind: audit.Disable, User: u.ID, Actor: me(r).User, Note: reasonText(r)})
+	receipt, err := s.Sessions.EndUserAt(r.Context(), u.ID, epoch, "", session.Why{Reason: session.Disabled, Actor: me(r).User})
+	if err != nil {
+		return err
+	}
+	return s.doneTo(w, r, u, "flash_user_disabled", "Count", receipt.Ended)
+}
+
+// enableUser opens an account again.
+func (s *Server) enableUser(w http.ResponseWriter, r *http.Request) error {
+	u, err := s.otherTarget(r)
+	if err != nil {
+		return err
+	}
+	if err := s.UserStore.Enable(r.Context(), u.ID, s.change(r)); err != nil {
+		return err
+	}
+	s.note(r, audit.Event{Kind: audit.Enable, User: u.ID, Actor: me(r).User, Note: reasonText(r)})
+	return s.doneTo(w, r, u, "flash_user_enabled")
+}
+
+// setRole makes an account an administrator's or a user's, and puts its
+// sessions out: they still carry the old role (I9).
+func (s *Server) setRole(w http.ResponseWriter, r *http.Request) error {
+	u, err := s.otherTarget(r)
+	if err != nil {
+		return err
+	}
+	role, ok := user.ParseRole(r.PostForm.Get("role"))
+	if !ok {
+		return errBadForm
+	}
+	epoch, changed, err := s.UserStore.SetRole(r.Context(), u.ID, role, s.change(r))
+	if err != nil {
+		return err
+	}
+	if changed {
+		s.note(r, audit.Event{Kind: audit.RoleChange, User: u.ID, Actor: me(r).User, Note: string(role)})
+	}
+	// Also when nothing changed: an earlier try may have changed the role and
+	// then not reached the session store.
+	receipt, err := s.Sessions.EndUserAt(r.Context(), u.ID, epoch, "", forcedBy(me(r).User))
+	if err != nil {
+		return err
+	}
+	if !changed {
+		return s.doneTo(w, r, u, "flash_unchanged")
+	}
+	return s.doneTo(w, r, u, "flash_role_changed", "Count", receipt.Ended)
+}
+
+// formTarget reads the form and the account that it is about.
+func (s *Server) formTarget(r *http.Request) (user.User, error) {
+	if err := form(r); err != nil {
+		return user.User{}, err
+	}
+	return s.target(r)
+}
+
+// otherTarget is formTarget for what administrators may not do to themselves:
+// nobody locks himself out by a slip.
+func (s *Server) otherTarget(r *http.Request) (user.User, error) {
+	u, err := s.formTarget(r)
+	if err == nil && u.ID == me(r).User {
+		err = errSelf
+	}
+	return u, err
+}
+
+func (s *Server) change(r *http.Request) user.Change {
+	return user.Change{Actor: me(r).User, At: s.Now()}
+}
+
+// doneTo says what was done to u and leads back to the list.
+func (s *Server) doneTo(w http.ResponseWriter, r *http.Request, u user.User, key string, args ...any) error {
+	s.setFlash(r, true, s.translator(r).HTML(key, append([]any{"Username", u.Username}, args...)...))
+	return seeOther(w, "/admin/users")
+}

@@ -1,0 +1,71 @@
+package server
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+)
+
+// translator returns the one for the request's language.
+func (s *Server) translator(r *http.Request) *translator {
+	return s.texts.of(exchangeOf(r.Context()).lang)
+}
+
+// base returns what the layout shows around every page.
+func (s *Server) base(r *http.Request, title, section string) Base {
+	x := exchangeOf(r.Context())
+	b := Base{
+		Lang:      x.lang,
+		Title:     title,
+		Path:      r.URL.RequestURI(),
+		RequestID: x.id,
+		Now:       s.Now(),
+		Section:   section,
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		b.Path = "/" // a posted form cannot be returned to
+	}
+	if mine := me(r); mine.ID != "" {
+		b.Me = &Me{Username: mine.Username, Admin: mine.Role == "admin"}
+	}
+	return b
+}
+
+// form reads the posted form. Its fields are then in r.PostForm.
+func form(r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return badForm(err)
+	}
+	return nil
+}
+
+// badForm keeps "too large" apart from "not a form".
+func badForm(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return err
+	}
+	return errBadForm
+}
+
+// flashKey is where the session keeps a message for the next page.
+const flashKey = "flash"
+
+// setFlash keeps a message for the page that the person is sent to.
+func (s *Server) setFlash(r *http.Request, good bool, text template.HTML) {
+	mark := "-"
+	if good {
+		mark = "+"
+	}
+	s.cookies.Put(r.Context(), flashKey, mark+string(text))
+}
+
+// flash takes the message out of the session; nil if there is none.
+func (s *Server) flash(r *http.Request) *Flash {
+	mark, text := "", s.cookies.PopString(r.Context(), flashKey)
+	if text == "" {
+		return nil
+	}
+	mark, text = text[:1], text[1:]
+	return &Flash{Good: mark == "+", Text: template.HTML(text)} // translated and escaped by setFlash's caller
+}

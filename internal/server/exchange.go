@@ -1,0 +1,112 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"gatehouse/internal/session"
+)
+
+// exchange is one request and its answer, as far as the log line and every
+// page need to know it. It travels in the context.
+type exchange struct {
+	id      string // request id
+	lang    string
+	ip      netip.Addr // of the client; invalid if the proxies do not say
+	session session.ID // the live session of the request, if any
+	err     error      // why the answer is an error
+}
+
+type exchangeKey struct{}
+
+// exchangeOf returns the exchange that begin put into the context.
+func exchangeOf(ctx context.Context) *exchange {
+	x, ok := ctx.Value(exchangeKey{}).(*exchange)
+	if !ok {
+		return &exchange{lang: languages[0].String()} // a handler called without its middleware
+	}
+	return x
+}
+
+// begin opens the exchange and writes one log line when it is over. The line
+// has no query (set-up codes, next=) and no header.
+func (s *Server) begin(next http.Handler) http.Handler {
+	return s.clientIP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{
+			id:   newRequestID(),
+			lang: languageOf(r),
+			ip:   middleware.GetClientIPAddr(r.Context()).Unmap(),
+		}
+		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+		w.Header().Set("X-Request-Id", x.id)
+		counted := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		began := s.Now()
+		defer func() { s.logExchange(r, x, counted, s.Now().Sub(began)) }()
+		next.ServeHTTP(counted, r)
+	}))
+}
+
+func (s *Server) logExchange(r *http.Request, x *exchange, w middleware.WrapResponseWriter, took time.Duration) {
+	status := w.Status()
+	if status == 0 {
+		status = http.StatusOK
+	}
+	route := "-"
+	if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" {
+		route = c.RoutePattern()
+	}
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("request", x.id),
+		slog.String("method", loggedMethod(r.Method)),
+		slog.String("route", route),
+		slog.Int("status", status),
+		slog.Duration("took", took),
+		slog.String("ip", addrText(x.ip)),
+	}
+	if x.session != "" {
+		attrs = append(attrs, slog.String("session", x.session.Short()))
+	}
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	if x.err != nil && status >= http.StatusInternalServerError {
+		attrs = append(attrs, slog.String("error", x.err.Error()))
+	}
+	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// loggedMethod keeps made-up methods, which may be long, out of the log.
+func loggedMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}
+
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return "-"
+	}
+	return a.String()
+}
+
+// clientIP finds the client's address: the peer's, or behind the trusted
+// proxies the one they report. Nobody else's X-Forwarded-For is believed.
+func (s *Server) clientIP(next http.Handler) http.Handler {
+	if len(s.TrustedProxies) == 0 {
+		return middleware.ClientIPFromRemoteAddr(next)
+	}
+	proxies := make([]string, len(s.TrustedProxies))
+	for i, p := range s.TrustedProxies {
+		proxies[i] = p.String()
+	}
+	return middleware.ClientIPFromXFF(proxies...)(next)
+}

@@ -1,0 +1,117 @@
+package server
+
+import (
+	"errors"
+	"html/template"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/internal/user"
+)
+
+// funcs returns what templates in t's language may call.
+func funcs(t *translator, assets *static) template.FuncMap {
+	return template.FuncMap{
+		"t":        t.T,
+		"lang":     func() string { return t.lang },
+		"ago":      t.ago,
+		"at":       t.at,
+		"duration": t.duration,
+		"asset":    assets.url,
+		"field":    newField,
+		"problems": problems,
+		"args":     args,
+		"ip":       ip,
+		"status":   accountStatus,
+	}
+}
+
+// field is what the partials "described" and "field-error" need to know of one
+// input.
+type field struct {
+	ID    string // of the input, equal to its name
+	Value string
+	Error string
+	Hints string // ids of texts that explain the input, separated by spaces
+}
+
+func newField(f Form, id string, hints ...string) field {
+	return field{ID: id, Value: f.Values[id], Error: f.Errors[id], Hints: strings.Join(hints, " ")}
+}
+
+// DescribedBy returns the ids of everything said about the input, the error
+// first.
+func (f field) DescribedBy() string {
+	if f.Error == "" {
+		return f.Hints
+	}
+	return strings.TrimSpace(f.ID + "-error " + f.Hints)
+}
+
+// problem is one line of the summary above a form.
+type problem struct{ Field, Text string }
+
+// problems returns the errors of f's fields in the order of the page.
+func problems(f Form, order ...string) []problem {
+	var list []problem
+	for name, text := range f.Errors {
+		if name != "" && text != "" {
+			list = append(list, problem{name, text})
+		}
+	}
+	slices.SortFunc(list, func(a, b problem) int {
+		if d := slices.Index(order, a.Field) - slices.Index(order, b.Field); d != 0 {
+			return d
+		}
+		return strings.Compare(a.Field, b.Field)
+	})
+	return list
+}
+
+var errArgs = errors.New("args wants pairs of name and value")
+
+// args makes the data of a partial that needs more than one value.
+func args(pairs ...any) (map[string]any, error) {
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, errArgs
+		}
+		m[name] = pairs[i+1]
+	}
+	if len(pairs)%2 != 0 {
+		return nil, errArgs
+	}
+	return m, nil
+}
+
+// ip returns the address, or "" if there is none (command line).
+func ip(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// accountStatus returns the key of the word for whether u may log in.
+func accountStatus(u user.User) string {
+	if u.Disabled() {
+		return "status_disabled"
+	}
+	return "status_active"
+}
+
+// timeElement marks up an instant. The script of the pages replaces the text
+// and title by the viewer's own zone, or keeps the text relative.
+func timeElement(at time.Time, kind, text, title string) template.HTML {
+	var b strings.Builder
+	b.WriteString(`<time datetime="` + at.UTC().Format(time.RFC3339) + `" data-time="` + kind + `"`)
+	if title != "" {
+		b.WriteString(` title="` + template.HTMLEscapeString(title) + `"`)
+	}
+	b.WriteString(`>` + template.HTMLEscapeString(text) + `</time>`)
+	return template.HTML(b.String())
+}

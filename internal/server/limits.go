@@ -1,0 +1,33 @@
+package server
+
+import (
+	"net/http"
+
+	"gatehouse/internal/limit"
+)
+
+// take reserves a try under rule, or returns *tooManyError.
+func (s *Server) take(r *http.Request, rule limit.Rule, key string) error {
+	wait, err := s.Limiter.Take(r.Context(), rule, key)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return &tooManyError{wait}
+	}
+	return nil
+}
+
+// takeLogin reserves a try to log in as login, before any password is checked.
+// A browser that has logged in to this account before has an allowance of its
+// own: no stranger, not even one behind the same address, can use it up.
+func (s *Server) takeLogin(r *http.Request, login string) error {
+	if device, ok := s.knownDevice(r, login); ok {
+		return s.take(r, limit.LoginDevice, limitKey(login, device))
+	}
+	address := limit.AddressKey(exchangeOf(r.Context()).ip)
+	if err := s.take(r, limit.LoginAddress, address); err != nil {
+		return err
+	}
+	return s.take(r, limit.LoginAccount, limitKey(login, address))
+}

@@ -1,0 +1,118 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+
+	"gatehouse/internal/audit"
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// loginForm is what is typed at /login.
+type loginForm struct {
+	login    string // username or e-mail address
+	password string
+	remember bool
+	next     string // "" or a path on this site
+}
+
+func parseLogin(r *http.Request) (loginForm, error) {
+	if err := form(r); err != nil {
+		return loginForm{}, err
+	}
+	return loginForm{
+		login:    r.PostForm.Get("username"),
+		password: r.PostForm.Get("password"),
+		remember: r.PostForm.Get("remember") != "",
+		next:     localPath(r.PostForm.Get("next")),
+	}, nil
+}
+
+// after returns where a log-in leads.
+func (f loginForm) after() string {
+	if f.next == "" || f.next == "/" {
+		return "/mypage"
+	}
+	return f.next
+}
+
+func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) error {
+	f := loginForm{next: localPath(r.URL.Query().Get("next"))}
+	if me(r).ID != "" {
+		return seeOther(w, f.after())
+	}
+	why, _ := session.ParseReason(r.URL.Query().Get("ended"))
+	return s.loginPage(w, r, http.StatusOK, f, why, nil)
+}
+
+// login checks the password and starts a session.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
+	f, err := parseLogin(r)
+	if err != nil {
+		return err
+	}
+	if missing := f.missing(); len(missing) > 0 {
+		return s.loginPage(w, r, http.StatusUnprocessableEntity, f, "", s.translator(r).invalid(missing))
+	}
+	if err := s.takeLogin(r, f.login); err != nil {
+		return s.refusedLogin(w, r, f, err)
+	}
+	u, err := s.Users.Authenticate(r.Context(), f.login, f.password)
+	if err != nil {
+		s.noteFailedLogin(r, err)
+		return s.refusedLogin(w, r, f, err)
+	}
+	err = s.startSession(w, r, u, f.remember)
+	if err != nil {
+		return s.refusedLogin(w, r, f, err)
+	}
+	s.rememberDevice(w, r, f.login)
+	s.note(r, audit.Event{Kind: audit.Login, User: u.ID, Actor: u.ID})
+	return seeOther(w, f.after())
+}
+
+func (f loginForm) missing() map[string]string {
+	missing := map[string]string{}
+	if f.login == "" {
+		missing["username"] = "username_required"
+	}
+	if f.password == "" {
+		missing["password"] = "password_required"
+	}
+	return missing
+}
+
+// refusedLogin shows the page again where trying again makes sense.
+func (s *Server) refusedLogin(w http.ResponseWriter, r *http.Request, f loginForm, err error) error {
+	t := s.translator(r)
+	var many *tooManyError
+	switch {
+	case errors.Is(err, user.ErrCredentials):
+		return s.loginPage(w, r, http.StatusUnauthorized, f, "", map[string]string{"": t.T("login_failed")})
+	case errors.Is(err, session.ErrEpoch): // put out while logging in
+		return s.loginPage(w, r, http.StatusConflict, f, "", map[string]string{"": t.T("login_again")})
+	case errors.As(err, &many):
+		w.Header().Set("Retry-After", waitSeconds(err))
+		return s.loginPage(w, r, http.StatusTooManyRequests, f, "", map[string]string{"": t.tooMany(many.wait)})
+	}
+	return err
+}
+
+func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, status int, f loginForm, why session.Reason, errs map[string]string) error {
+	values := map[string]string{"username": f.login, "next": f.next}
+	if f.remember {
+		values["remember"] = "on"
+	}
+	base := s.base(r, s.translator(r).T("login_title"), "")
+	if r.Method == http.MethodPost {
+		base.Path = loginURL(f.next, "")
+	}
+	return s.views.render(w, status, "login", LoginPage{
+		Base:     base,
+		Form:     Form{Values: values, Errors: errs},
+		Notice:   why,
+		Remember: s.Sessions.Limits().RememberLifetime,
+		SignUp:   s.SignUp,
+	})
+}

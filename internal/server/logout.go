@@ -1,0 +1,35 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+
+	"gatehouse/internal/audit"
+	"gatehouse/internal/session"
+)
+
+// logout ends the request's session. If it has ended already, that is what the
+// person wanted. If the store is away, it says so: nobody is told "logged out"
+// who is not.
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
+	with, err := s.withSession(r)
+	var ended *session.EndedError
+	switch {
+	case errors.Is(err, session.ErrNone), errors.As(err, &ended):
+		return s.loggedOut(w, r, session.Logout)
+	case err != nil:
+		return err
+	}
+	mine := me(with)
+	if _, err := s.Sessions.End(r.Context(), []session.ID{mine.ID}, session.Why{Reason: session.Logout, Actor: mine.User}); err != nil {
+		return err
+	}
+	s.note(with, audit.Event{Kind: audit.Logout, User: mine.User, Actor: mine.User})
+	return s.loggedOut(w, with, session.Logout)
+}
+
+// loggedOut clears the cookie and leads to the log-in page.
+func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, why session.Reason) error {
+	s.cookies.Forget(r.Context(), w)
+	return seeOther(w, loginURL("", why))
+}

@@ -1,0 +1,80 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// routes is every route there is. What stands inside a group needs what the
+// group asks for; every request that changes something has passed the origin
+// check before it reaches any route.
+func (s *Server) routes() *chi.Mux {
+	r := chi.NewRouter()
+	r.Use(
+		s.begin, // first: request id, client address, log line
+		s.headers,
+		s.recover,
+		s.limitBody,
+		s.checkOrigin,
+		middleware.GetHead,
+	)
+	r.NotFound(s.page(s.notFound))
+	r.MethodNotAllowed(s.page(s.methodNotAllowed))
+
+	r.Get("/healthz", s.healthz)
+	r.Get("/readyz", s.readyz)
+	r.Handle(staticPrefix+"*", s.staticFiles())
+	r.Get("/.well-known/change-password", s.page(s.changePasswordURL))
+	r.Post("/language", s.page(s.setLanguage))
+
+	r.Get("/", s.page(s.home))
+	r.Get("/setup", s.page(s.showSetup))
+	r.Post("/setup", s.page(s.setup))
+
+	r.Group(func(r chi.Router) { // anybody; who is signed in is recognised
+		r.Use(s.recognise)
+		r.Get("/login", s.page(s.showLogin))
+		r.Get("/signup", s.page(s.showSignUp))
+	})
+	r.Post("/login", s.page(s.login))
+	r.Post("/signup", s.page(s.signUp))
+	r.Post("/logout", s.page(s.logout))
+
+	r.Group(func(r chi.Router) { // a live session
+		r.Use(s.requireUser)
+		r.Get("/mypage", s.page(s.mypage))
+		r.Post("/mypage/sessions/{id}/end", s.page(s.endMine))
+		r.Post("/mypage/sessions/end-others", s.page(s.endOthers))
+		r.Get("/mypage/password", s.page(s.showPassword))
+		r.Post("/mypage/password", s.page(s.changePassword))
+
+		r.Group(func(r chi.Router) { // a live session of an administrator
+			r.Use(s.requireAdmin)
+			r.Get("/admin", s.page(s.admin))
+			r.Get("/admin/sessions", s.page(s.adminSessions))
+			r.Get("/admin/sessions/{id}/end", s.page(s.confirmEndSession))
+			r.Post("/admin/sessions/{id}/end", s.page(s.endSession))
+			r.Get("/admin/users", s.page(s.adminUsers))
+			r.Get("/admin/users/{username}/{action}", s.page(s.confirmUserAction))
+			r.Post("/admin/users/{username}/end-sessions", s.page(s.endUserSessions))
+			r.Post("/admin/users/{username}/disable", s.page(s.disableUser))
+			r.Post("/admin/users/{username}/enable", s.page(s.enableUser))
+			r.Post("/admin/users/{username}/role", s.page(s.setRole))
+		})
+	})
+	return r
+}
+
+// staticFiles serves what the pages are made of, with our own page for what
+// does not exist.
+func (s *Server) staticFiles() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := s.assets.files[r.URL.Path]; !ok {
+			s.page(s.notFound)(w, r)
+			return
+		}
+		s.assets.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,85 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"gatehouse/internal/audit"
+	"gatehouse/internal/limit"
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// Config is what a Server is made of. Every field is needed.
+type Config struct {
+	PublicURL      *url.URL // scheme and host under which browsers reach us
+	SignUp         bool     // people may sign up by themselves
+	Policy         user.Policy
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+	CookieName     string
+	Secure         bool   // cookies are marked Secure
+	DeviceKey      []byte // signs device cookies; the same on every node
+
+	Users     *user.Service
+	UserStore user.Store
+	Sessions  *session.Manager
+	Audit     audit.Log
+	Limiter   limit.Limiter
+	Web       fs.FS // templates/, static/, locales/
+
+	// Ready are the stores that /readyz asks, by name.
+	Ready map[string]func(context.Context) error
+
+	Log *slog.Logger
+	Now func() time.Time
+}
+
+// Server answers HTTP requests. Make it with New.
+type Server struct {
+	Config
+	cookies *session.Cookies
+	origin  *originCheck
+	texts   translators
+	views   *views
+	assets  *static
+	handler http.Handler
+}
+
+// New returns a server, or an error if the pages cannot be built.
+func New(c Config) (*Server, error) {
+	s := &Server{
+		Config:  c,
+		cookies: session.NewCookies(c.Sessions, c.CookieName, c.Secure),
+		origin:  newOriginCheck(c.PublicURL),
+	}
+	for dir, load := range map[string]func(fs.FS) error{
+		"locales": func(f fs.FS) (err error) { s.texts, err = newTranslators(f); return },
+		"static":  func(f fs.FS) (err error) { s.assets, err = newStatic(f); return },
+	} {
+		sub, err := fs.Sub(c.Web, dir)
+		if err != nil {
+			return nil, fmt.Errorf("server: %w", err)
+		}
+		if err := load(sub); err != nil {
+			return nil, err
+		}
+	}
+	templates, err := fs.Sub(c.Web, "templates")
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	if s.views, err = newViews(templates, s.texts, s.assets); err != nil {
+		return nil, err
+	}
+	s.handler = s.routes()
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }

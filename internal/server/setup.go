@@ -1,0 +1,57 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"gatehouse/internal/audit"
+	"gatehouse/internal/user"
+)
+
+// showSetup shows the form behind the one-time link of the first start.
+func (s *Server) showSetup(w http.ResponseWriter, r *http.Request) error {
+	code := r.URL.Query().Get("code")
+	if err := s.Users.CheckSetupCode(r.Context(), code); err != nil {
+		return err
+	}
+	return s.setupPage(w, r, http.StatusOK, code, user.SignUp{}, nil)
+}
+
+// setup makes the first administrator and logs in.
+func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
+	f, err := parseSignUp(r)
+	if err != nil {
+		return err
+	}
+	code := r.PostForm.Get("code")
+	if code == "" { // posted to the link itself
+		code = r.URL.Query().Get("code")
+	}
+	u, err := s.Users.Setup(r.Context(), code, f)
+	var invalid user.Invalid
+	if errors.As(err, &invalid) {
+		return s.setupPage(w, r, http.StatusUnprocessableEntity, code, f, s.translator(r).invalid(invalid, s.policyArgs()...))
+	}
+	if err != nil {
+		return err
+	}
+	s.note(r, audit.Event{Kind: audit.SignUp, User: u.ID, Actor: u.ID, Note: "first administrator"})
+	if err := s.startSession(w, r, u, false); err != nil {
+		return err
+	}
+	s.rememberDevice(w, r, f.Username)
+	return seeOther(w, "/mypage")
+}
+
+func (s *Server) setupPage(w http.ResponseWriter, r *http.Request, status int, code string, f user.SignUp, errs map[string]string) error {
+	base := s.base(r, s.translator(r).T("setup_title"), "")
+	base.Path = "/setup?" + url.Values{"code": {code}}.Encode()
+	return s.views.render(w, status, "setup", SignUpPage{
+		Base:        base,
+		Form:        signUpValues(f, errs),
+		Code:        code,
+		MinPassword: s.Policy.MinLength,
+		MaxPassword: user.MaxPasswordLength,
+	})
+}
