@@ -34,7 +34,7 @@ func TestParsePassword(t *testing.T) {
 		{"bbbbbbbbbbbbbbbb", "password_weak"},
 		{"gkskgksk1212", "password_weak"},
 		{"tkfkdgodkssud", "password_weak"},      // 사랑해안녕
-		{"사랑해고양이12!", "password_weak"},          // two known words
+		{"tkfkdgorhdiddl", "password_weak"},     // 사랑해고양이: two known words
 		{"qhrhtlvek사랑해", "password_weak"},       // one typed on Latin keys
 		{"tttttttttttttttttt", "password_weak"}, // repetition
 		{"가가가가가가가가가가가가", "password_weak"},       // zxcvbn alone calls this strong
