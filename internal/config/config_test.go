@@ -46,6 +46,16 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestEmptyVariablesMeanTheDefault(t *testing.T) {
+	for _, s := range Settings() {
+		t.Setenv(s.Env, "")
+	}
+	c, err := parse(t).Resolve(nil)
+	if err != nil || c.Addr != "127.0.0.1:8080" || !c.RedisURL.IsEmpty() {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 func TestEnvironmentAndFlags(t *testing.T) {
 	t.Setenv("GATEHOUSE_ADDR", "0.0.0.0:9")
 	t.Setenv("GATEHOUSE_SESSION_IDLE", "20m")
