@@ -64,19 +64,23 @@ func (p Policy) parsePassword(typed string, who about) (password, problem string
 	return password, ""
 }
 
-// weak judges a password, and also its Latin keys if it is Hangul: zxcvbn
-// overlooks repetition in Hangul.
+// weak judges a password by its Latin keys and, if it is Hangul, as it reads
+// too: in Hangul zxcvbn overlooks repetition, in keys how few syllables they
+// are.
 func weak(password string, who about) bool {
 	words := who.words()
-	if zxcvbn.PasswordStrength(firstRunes(password, maxJudged), words).Score < minScore {
-		return true
-	}
-	keys := make([]string, 0, len(words)+len(badWords))
+	known := make([]string, 0, len(words)+len(badWords))
 	for _, w := range words {
-		keys = append(keys, keyboard(w))
+		known = append(known, keyboard(w))
 	}
-	keys = append(keys, badWords...)
-	return zxcvbn.PasswordStrength(firstRunes(keyboard(password), maxJudged), keys).Score < minScore
+	known = append(known, badWords...)
+	keys := keyboard(password)
+	return score(keys, known) < minScore ||
+		keys != password && score(password, words) < minScore
+}
+
+func score(password string, known []string) int {
+	return zxcvbn.PasswordStrength(firstRunes(password, maxJudged), known).Score
 }
 
 // about is what a stranger knows of an account's owner.

@@ -1,0 +1,28 @@
+package limit
+
+import "time"
+
+// The rules. A log-in takes from LoginAddress, and from LoginDevice if the
+// browser has logged in to the account before, else from LoginAccount.
+//
+// There is no bucket of a whole account: anybody could keep it drained and so
+// hold the account's owner out. With (account, network) a stranger slows down
+// their own network alone. On a shared network (an office, a mobile carrier)
+// that would still hit the owner, which is why a browser that has logged in
+// before, and shows it by a signed cookie, has a bucket of its own that nobody
+// else can drain. What is left to a guesser with many networks is bounded by
+// the strength that passwords must have.
+var (
+	// LoginAddress bounds one client, by [AddressKey].
+	LoginAddress = Rule{Name: "login-address", Burst: 20, Every: 10 * time.Second}
+	// LoginAccount bounds guessing at one account, by [AccountKey].
+	LoginAccount = Rule{Name: "login-account", Burst: 5, Every: 30 * time.Second}
+	// LoginDevice bounds a browser known to the account, by [DeviceKey].
+	LoginDevice = Rule{Name: "login-device", Burst: 10, Every: 20 * time.Second}
+	// SignUpAddress bounds one client, by [AddressKey]. It counts forms sent,
+	// not accounts made: each may cost a hash.
+	SignUpAddress = Rule{Name: "signup-address", Burst: 10, Every: 2 * time.Minute}
+	// PasswordChange bounds guessing at the current password from a session
+	// left open, by the user's id.
+	PasswordChange = Rule{Name: "password-change", Burst: 5, Every: time.Minute}
+)
