@@ -4,6 +4,9 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"strconv"
+	"strings"
+	"time"
 )
 
 // translator returns the one for the request's language.
@@ -68,4 +71,15 @@ func (s *Server) flash(r *http.Request) *Flash {
 	}
 	mark, text = text[:1], text[1:]
 	return &Flash{Good: mark == "+", Text: template.HTML(text)} // translated and escaped by setFlash's caller
+}
+
+// tooMany says how long to wait.
+func (t *translator) tooMany(wait time.Duration) string {
+	seconds, _ := strconv.Atoi(waitSeconds(&tooManyError{wait}))
+	return t.T("too_many", "Wait", t.duration(time.Duration(seconds)*time.Second))
+}
+
+// isLoginPage reports whether next is our log-in page, with or without a query.
+func isLoginPage(next string) bool {
+	return next == "/login" || strings.HasPrefix(next, "/login?")
 }

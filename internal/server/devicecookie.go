@@ -7,8 +7,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
-	"strings"
 	"time"
+
+	"gatehouse/internal/user"
 )
 
 // A device cookie remembers that somebody logged in with this browser as this
@@ -66,18 +67,10 @@ func (s *Server) rememberDevice(w http.ResponseWriter, r *http.Request, login st
 }
 
 func (s *Server) deviceMAC(nonce []byte, login string) []byte {
+	key, _ := user.LoginKey(login) // what cannot be an account has no devices
 	mac := hmac.New(sha256.New, s.DeviceKey)
 	mac.Write(nonce)
-	mac.Write([]byte(foldLogin(login)))
+	mac.Write([]byte(key))
 	return mac.Sum(nil)[:deviceMAC]
 }
 
-// foldLogin makes one of the spellings that log in to the same account.
-func foldLogin(login string) string { return strings.ToLower(strings.TrimSpace(login)) }
-
-// limitKey names an account and who tries it, without keeping what was typed
-// into the log-in field, which may be a password.
-func limitKey(login, who string) string {
-	sum := sha256.Sum256([]byte(foldLogin(login)))
-	return base64.RawURLEncoding.EncodeToString(sum[:16]) + ":" + who
-}

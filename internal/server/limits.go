@@ -23,11 +23,11 @@ func (s *Server) take(r *http.Request, rule limit.Rule, key string) error {
 // own: no stranger, not even one behind the same address, can use it up.
 func (s *Server) takeLogin(r *http.Request, login string) error {
 	if device, ok := s.knownDevice(r, login); ok {
-		return s.take(r, limit.LoginDevice, limitKey(login, device))
+		return s.take(r, limit.LoginDevice, limit.DeviceKey(login, device))
 	}
-	address := limit.AddressKey(exchangeOf(r.Context()).ip)
-	if err := s.take(r, limit.LoginAddress, address); err != nil {
+	ip := exchangeOf(r.Context()).ip
+	if err := s.take(r, limit.LoginAddress, limit.AddressKey(ip)); err != nil {
 		return err
 	}
-	return s.take(r, limit.LoginAccount, limitKey(login, address))
+	return s.take(r, limit.LoginAccount, limit.AccountKey(login, ip))
 }

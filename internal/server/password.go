@@ -63,8 +63,8 @@ func (s *Server) passwordPage(w http.ResponseWriter, r *http.Request, status int
 		Base:        base,
 		Form:        Form{Errors: errs},
 		Username:    me(r).Username,
-		MinPassword: s.Policy.MinLength,
-		MaxPassword: user.MaxPasswordLength,
+		MinPassword: s.Policy.MinPassword(),
+		MaxPassword: user.MaxPassword,
 	})
 }
 

@@ -51,7 +51,7 @@ func (s *Server) setupPage(w http.ResponseWriter, r *http.Request, status int, c
 		Base:        base,
 		Form:        signUpValues(f, errs),
 		Code:        code,
-		MinPassword: s.Policy.MinLength,
-		MaxPassword: user.MaxPasswordLength,
+		MinPassword: s.Policy.MinPassword(),
+		MaxPassword: user.MaxPassword,
 	})
 }

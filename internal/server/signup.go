@@ -99,7 +99,7 @@ func (s *Server) refusedSignUp(w http.ResponseWriter, r *http.Request, f user.Si
 
 // policyArgs are the numbers that messages about passwords mention.
 func (s *Server) policyArgs() []any {
-	return []any{"Min", s.Policy.MinLength, "Max", user.MaxPasswordLength}
+	return []any{"Min", s.Policy.MinPassword(), "Max", user.MaxPassword}
 }
 
 func (s *Server) signUpPage(w http.ResponseWriter, r *http.Request, status int, f user.SignUp, errs map[string]string) error {
@@ -108,8 +108,8 @@ func (s *Server) signUpPage(w http.ResponseWriter, r *http.Request, status int, 
 	return s.views.render(w, status, "signup", SignUpPage{
 		Base:        base,
 		Form:        signUpValues(f, errs),
-		MinPassword: s.Policy.MinLength,
-		MaxPassword: user.MaxPasswordLength,
+		MinPassword: s.Policy.MinPassword(),
+		MaxPassword: user.MaxPassword,
 		Closed:      !s.SignUp,
 	})
 }

@@ -142,11 +142,11 @@ func everyonesEpoch(ctx context.Context, q querier) (epoch uint32, err error) {
 	return epoch, err
 }
 
-// entryColumns and entriesAtOnce keep an INSERT far below the number of
-// placeholders that the databases allow (32,766 and 65,535).
+// entriesAtOnce is small because SQLite looks up numbered placeholders one by
+// one: the cost of an INSERT grows with the square of their number.
 const (
 	entryColumns  = 9
-	entriesAtOnce = 500
+	entriesAtOnce = 40
 )
 
 // appendEntries numbers the entries and writes them. It waits for its turn, and

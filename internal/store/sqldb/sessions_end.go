@@ -33,9 +33,8 @@ func burial(why session.Why, now time.Time) []any {
 	return []any{t, t, t, string(why.Reason)}
 }
 
-// idsAtOnce keeps a list of ids far below the number of placeholders that the
-// databases allow (32,766 and 65,535).
-const idsAtOnce = 500
+// idsAtOnce is small for the same reason as entriesAtOnce.
+const idsAtOnce = 300
 
 // End implements session.Store.
 func (s *Sessions) End(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {

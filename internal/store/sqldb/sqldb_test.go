@@ -3,6 +3,7 @@ package sqldb_test
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"gatehouse/internal/store/sqldb"
@@ -53,3 +54,5 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+func contains(err error, text string) bool { return strings.Contains(err.Error(), text) }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// version is set when the program is built from a tagged tree.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, program{os.Stdin, os.Stdout, os.Stderr, os.Environ()}, os.Args[1:]))
+}
+
+// program is what a command has to do with the world around it.
+type program struct {
+	stdin   io.Reader
+	stdout  io.Writer // what the command was asked for
+	stderr  io.Writer // log and errors
+	environ []string
+}
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1 // it was tried and did not work
+	exitUsage   = 2 // what was asked for makes no sense; nothing was tried
+)
+
+// commands is the command line.
+type commands struct {
+	Serve       serveCmd       `cmd:"" help:"Start the server."`
+	Migrate     migrateCmd     `cmd:"" help:"Bring the database up to this version. (serve does so by itself.)"`
+	User        userCmds       `cmd:"" help:"Manage accounts."`
+	Session     sessionCmds    `cmd:"" help:"List and end sessions."`
+	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server on this machine whether it is well."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
+}
+
+// exited carries an exit code out of kong, which ends the program to show help.
+type exited int
+
+// run runs the command that args name and returns its exit code.
+func run(ctx context.Context, p program, args []string) (code int) {
+	defer func() {
+		if e, ok := recover().(exited); ok {
+			code = int(e)
+		}
+	}()
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("gatehouse"),
+		kong.Description("Log-in with sessions that end when you end them."),
+		kong.Writers(p.stdout, p.stderr),
+		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(p),
+	)
+	if err != nil {
+		panic(err) // a mistake in the struct tags
+	}
+	chosen, err := parser.Parse(args)
+	if err != nil {
+		return p.fail(usageError{err})
+	}
+	if err := chosen.Run(); err != nil {
+		return p.fail(err)
+	}
+	return exitOK
+}
+
+// usageError marks what was wrong before anything was tried.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// fail says what went wrong, one line per problem, and returns the exit code.
+func (p program) fail(err error) int {
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(p.stderr, "gatehouse:", strings.TrimSuffix(line, "\n"))
+	}
+	var usage usageError
+	var invalid user.Invalid
+	if errors.As(err, &usage) || errors.As(err, &invalid) || errors.Is(err, session.ErrID) {
+		return exitUsage
+	}
+	return exitFailure
+}

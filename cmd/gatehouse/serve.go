@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"gatehouse/internal/config"
+	"gatehouse/internal/limit"
+	"gatehouse/internal/server"
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+	"gatehouse/web"
+)
+
+type serveCmd struct{ config.Serve }
+
+// How long the server waits for clients, and for itself when it stops.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	keepAliveTimeout  = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+	stopTimeout       = 20 * time.Second
+)
+
+// Run serves until ctx ends, then finishes the requests in flight.
+func (c serveCmd) Run(ctx context.Context, p program) (err error) {
+	conf, err := c.Serve.Resolve(p.environ)
+	if err != nil {
+		return usageError{err}
+	}
+	log := p.logger(conf.LogJSON)
+	for _, name := range conf.Unknown {
+		log.Warn("not a setting of this program; is it misspelt?", "variable", name)
+	}
+	limits := sessionLimits(conf)
+	s, err := openStores(ctx, conf.StoreConfig, limits.Longest())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	schema, err := s.db.Migrate(ctx)
+	if err != nil {
+		return err
+	}
+	if schema.Have != schema.Want {
+		log.Info("database migrated", "from", schema.Have, "to", schema.Want)
+	}
+	s.warn(ctx, log)
+	if conf.InsecureCookie {
+		log.Warn("GATEHOUSE_INSECURE_COOKIE is on: anybody on the way between browser and server can take over sessions")
+	}
+
+	listener, err := net.Listen("tcp", conf.Addr)
+	if err != nil {
+		return err
+	}
+	conf.PublicURL = publicURL(conf, listener.Addr())
+	handler, users, err := newHandler(ctx, conf, limits, s, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if err := p.greet(ctx, conf, listener.Addr(), users); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	go s.prune(background, log, limits.Longest())
+	return serveUntil(ctx, listener, handler, log)
+}
+
+func sessionLimits(c config.Config) session.Limits {
+	return session.Limits{
+		Idle:             c.SessionIdle,
+		Lifetime:         c.SessionLifetime,
+		RememberIdle:     c.RememberIdle,
+		RememberLifetime: c.RememberLifetime,
+	}
+}
+
+// newHandler joins the parts of the server.
+func newHandler(ctx context.Context, c config.Config, limits session.Limits, s *stores, log *slog.Logger) (http.Handler, *user.Service, error) {
+	deviceKey, err := s.db.Settings().Secret(ctx, "device-key", 32)
+	if err != nil {
+		return nil, nil, err
+	}
+	hasher, err := user.NewHasher(user.HasherConfig{})
+	if err != nil {
+		return nil, nil, err
+	}
+	policy := user.Policy{MinLength: c.PasswordMin}
+	users := user.NewService(s.db.Users(), hasher, policy, time.Now)
+	ready := map[string]func(context.Context) error{"database": s.db.Ping}
+	if s.redis != nil {
+		ready["redis"] = s.redis.Ping
+	}
+	handler, err := server.New(server.Config{
+		PublicURL:      c.PublicURL,
+		SignUp:         c.SignUp,
+		Policy:         policy,
+		TrustedProxies: c.TrustedProxies,
+		CookieName:     c.CookieName(),
+		Secure:         c.Secure(),
+		DeviceKey:      deviceKey,
+		Users:          users,
+		UserStore:      s.db.Users(),
+		Sessions:       session.NewManager(s.sessions, s.db.Ledger(), limits, time.Now),
+		Audit:          s.db.Audit(),
+		Limiter:        s.limiter(c.RateLimits),
+		Web:            web.Files,
+		Ready:          ready,
+		Log:            log,
+		Now:            time.Now,
+	})
+	return handler, users, err
+}
+
+// limitKeys bounds the memory of the embedded limiter: some 10 MB.
+const limitKeys = 100_000
+
+// limiter returns the one that all nodes of the set-up share.
+func (s *stores) limiter(on bool) limit.Limiter {
+	switch {
+	case !on:
+		return limit.Off{}
+	case s.redis != nil:
+		return s.redis.Limiter(time.Now)
+	}
+	return limit.NewMemory(limitKeys, time.Now)
+}
+
+// defaultPublicURL is the default of GATEHOUSE_PUBLIC_URL.
+const defaultPublicURL = "http://localhost:8080"
+
+// publicURL returns the configured URL or, if it is the default and the server
+// listens on another port, localhost with that port: links that the program
+// prints should work.
+func publicURL(c config.Config, listening net.Addr) *url.URL {
+	addr, ok := listening.(*net.TCPAddr)
+	if !ok || c.PublicURL.String() != defaultPublicURL {
+		return c.PublicURL
+	}
+	return &url.URL{Scheme: "http", Host: fmt.Sprintf("localhost:%d", addr.Port)}
+}
+
+// greet prints where the server is and, while there is no administrator, the
+// link that makes one.
+func (p program) greet(ctx context.Context, c config.Config, addr net.Addr, users *user.Service) error {
+	fmt.Fprintf(p.stdout, "Gatehouse %s is listening on %s: open %s\n", version, addr, c.PublicURL)
+	code, open, err := users.NewSetupCode(ctx)
+	if err != nil || !open {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "There is no administrator yet. Make one within %d hours at\n  %s/setup?code=%s\n",
+		int(user.SetupCodeLife.Hours()), c.PublicURL, code)
+	return nil
+}
+
+// warn says what about the session store could surprise the operator.
+func (s *stores) warn(ctx context.Context, log *slog.Logger) {
+	if s.redis == nil {
+		return
+	}
+	warnings, err := s.redis.Warnings(ctx)
+	if err != nil {
+		log.Warn("Redis cannot be asked how durable it is", "error", err.Error())
+	}
+	for _, w := range warnings {
+		log.Warn(w)
+	}
+}
+
+func (p program) logger(json bool) *slog.Logger {
+	if json {
+		return slog.New(slog.NewJSONHandler(p.stderr, nil))
+	}
+	return slog.New(slog.NewTextHandler(p.stderr, nil))
+}
+
+// serveUntil serves until ctx ends and then lets the requests in flight finish.
+func serveUntil(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       keepAliveTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- s.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping: finishing requests in flight")
+	stopping, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := s.Shutdown(stopping); err != nil {
+		return fmt.Errorf("requests still running after %v were cut off: %w", stopTimeout, errors.Join(err, s.Close()))
+	}
+	log.Info("stopped")
+	return nil
+}

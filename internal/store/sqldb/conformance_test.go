@@ -1,0 +1,38 @@
+package sqldb_test
+
+import (
+	"testing"
+
+	"gatehouse/internal/audit"
+	"gatehouse/internal/session"
+	"gatehouse/internal/store/sqldb"
+	"gatehouse/internal/store/storetest"
+	"gatehouse/internal/user"
+)
+
+func TestUsers(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func(t *testing.T) (*sqldb.DB, string)) {
+		storetest.RunUsers(t, func(t *testing.T) user.Store {
+			db, _ := open(t)
+			return db.Users()
+		})
+	})
+}
+
+func TestAudit(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func(t *testing.T) (*sqldb.DB, string)) {
+		storetest.RunAudit(t, func(t *testing.T) audit.Log {
+			db, _ := open(t)
+			return db.Audit()
+		})
+	})
+}
+
+func TestLedger(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func(t *testing.T) (*sqldb.DB, string)) {
+		storetest.RunLedger(t, func(t *testing.T) (session.Ledger, user.Store) {
+			db, _ := open(t)
+			return db.Ledger(), db.Users()
+		})
+	})
+}
