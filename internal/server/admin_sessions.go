@@ -32,7 +32,7 @@ func (s *Server) adminSessions(w http.ResponseWriter, r *http.Request) error {
 		rows[i] = DeviceRow{Session: one, Current: one.ID == me(r).ID, Icon: deviceIcon(one.Device)}
 	}
 	return s.views.render(w, http.StatusOK, "admin_sessions", AdminSessionsPage{
-		Base:  s.signedInBase(r, "admin_sessions_title", "admin_sessions"),
+		Base:  s.signedInBase(r, "title_admin_sessions", "admin_sessions"),
 		Query: q,
 		Rows:  rows,
 		Total: found.Total,
@@ -53,11 +53,11 @@ func (s *Server) confirmEndSession(w http.ResponseWriter, r *http.Request) error
 		return seeOther(w, "/admin/sessions")
 	}
 	return s.views.render(w, http.StatusOK, "confirm", ConfirmPage{
-		Base:     s.signedInBase(r, "confirm_title", "admin_sessions"),
-		Question: t.HTML("confirm_end_session", "Username", one.Username),
+		Base:     s.signedInBase(r, "confirm_end_session_title", "admin_sessions"),
+		Question: t.HTML("confirm_end_session", "Who", one.Username),
 		Details: []Detail{
 			{t.T("device"), one.Device.String()},
-			{t.T("ip_address"), addrText(one.IP)},
+			{"IP", addrText(one.IP)},
 		},
 		Action: "/admin/sessions/" + string(one.ID) + "/end",
 		Verb:   t.T("confirm_end_session_verb"),

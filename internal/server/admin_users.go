@@ -27,7 +27,7 @@ func (s *Server) adminUsers(w http.ResponseWriter, r *http.Request) error {
 		rows[i] = UserRow{User: u, Self: u.ID == me(r).User}
 	}
 	return s.views.render(w, http.StatusOK, "admin_users", AdminUsersPage{
-		Base:  s.signedInBase(r, "admin_users_title", "admin_users"),
+		Base:  s.signedInBase(r, "title_admin_users", "admin_users"),
 		Query: q,
 		Rows:  rows,
 		Total: total,
@@ -63,8 +63,8 @@ func (s *Server) confirmUserAction(w http.ResponseWriter, r *http.Request) error
 	}
 	t := s.translator(r)
 	return s.views.render(w, http.StatusOK, "confirm", ConfirmPage{
-		Base:     s.signedInBase(r, "confirm_title", "admin_users"),
-		Question: t.HTML(key, "Username", u.Username),
+		Base:     s.signedInBase(r, key+"_title", "admin_users"),
+		Question: t.HTML(key, "Who", u.Username),
 		Action:   "/admin/users/" + url.PathEscape(u.Username) + "/" + action,
 		Hidden:   hidden,
 		Verb:     t.T(key + "_verb"),
@@ -145,9 +145,9 @@ func (s *Server) setRole(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !changed {
-		return s.doneTo(w, r, u, "flash_unchanged")
+		return s.doneTo(w, r, u, "flash_user_unchanged")
 	}
-	return s.doneTo(w, r, u, "flash_role_changed", "Count", receipt.Ended)
+	return s.doneTo(w, r, u, "flash_user_role_changed", "Count", receipt.Ended)
 }
 
 // formTarget reads the form and the account that it is about.
@@ -174,6 +174,6 @@ func (s *Server) change(r *http.Request) user.Change {
 
 // doneTo says what was done to u and leads back to the list.
 func (s *Server) doneTo(w http.ResponseWriter, r *http.Request, u user.User, key string, args ...any) error {
-	s.setFlash(r, true, s.translator(r).HTML(key, append([]any{"Username", u.Username}, args...)...))
+	s.setFlash(r, true, s.translator(r).HTML(key, append([]any{"Who", u.Username}, args...)...))
 	return seeOther(w, "/admin/users")
 }

@@ -88,6 +88,9 @@ func (s *Server) refusedLogin(w http.ResponseWriter, r *http.Request, f loginFor
 	t := s.translator(r)
 	var many *tooManyError
 	switch {
+	case errors.Is(err, user.ErrBusy):
+		w.Header().Set("Retry-After", retryAfter)
+		return s.loginPage(w, r, http.StatusServiceUnavailable, f, "", map[string]string{"": t.T("busy")})
 	case errors.Is(err, user.ErrCredentials):
 		return s.loginPage(w, r, http.StatusUnauthorized, f, "", map[string]string{"": t.T("login_failed")})
 	case errors.Is(err, session.ErrEpoch): // put out while logging in
@@ -104,7 +107,7 @@ func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, status int, f
 	if f.remember {
 		values["remember"] = "on"
 	}
-	base := s.base(r, s.translator(r).T("login_title"), "")
+	base := s.base(r, s.translator(r).T("title_login"), "")
 	if r.Method == http.MethodPost {
 		base.Path = loginURL(f.next, "")
 	}

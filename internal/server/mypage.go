@@ -28,11 +28,14 @@ func (s *Server) mypage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := MyPage{
-		Base:    s.signedInBase(r, "mypage_title", "mypage"),
+		Base:    s.signedInBase(r, "title_mypage", "mypage"),
 		User:    u,
 		Devices: deviceRows(sessions, mine.ID),
 	}
 	for _, e := range events {
+		if e.Kind == audit.RoleChange {
+			e.Note = s.translator(r).T("role_" + e.Note)
+		}
 		page.Activity = append(page.Activity, ActivityRow{Event: e, ByOther: e.Actor != mine.User})
 	}
 	return s.views.render(w, http.StatusOK, "mypage", page)

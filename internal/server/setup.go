@@ -36,7 +36,7 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.note(r, audit.Event{Kind: audit.SignUp, User: u.ID, Actor: u.ID, Note: "first administrator"})
+	s.note(r, audit.Event{Kind: audit.SignUp, User: u.ID, Actor: u.ID})
 	if err := s.startSession(w, r, u, false); err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) setupPage(w http.ResponseWriter, r *http.Request, status int, code string, f user.SignUp, errs map[string]string) error {
-	base := s.base(r, s.translator(r).T("setup_title"), "")
+	base := s.base(r, s.translator(r).T("title_setup"), "")
 	base.Path = "/setup?" + url.Values{"code": {code}}.Encode()
 	return s.views.render(w, status, "setup", SignUpPage{
 		Base:        base,

@@ -88,6 +88,9 @@ func (s *Server) refusedSignUp(w http.ResponseWriter, r *http.Request, f user.Si
 	var invalid user.Invalid
 	var many *tooManyError
 	switch {
+	case errors.Is(err, user.ErrBusy):
+		w.Header().Set("Retry-After", retryAfter)
+		return s.signUpPage(w, r, http.StatusServiceUnavailable, f, map[string]string{"": t.T("busy")})
 	case errors.As(err, &invalid):
 		return s.signUpPage(w, r, http.StatusUnprocessableEntity, f, t.invalid(invalid, s.policyArgs()...))
 	case errors.As(err, &many):
@@ -103,7 +106,7 @@ func (s *Server) policyArgs() []any {
 }
 
 func (s *Server) signUpPage(w http.ResponseWriter, r *http.Request, status int, f user.SignUp, errs map[string]string) error {
-	base := s.base(r, s.translator(r).T("signup_title"), "")
+	base := s.base(r, s.translator(r).T("title_signup"), "")
 	base.Path = "/signup"
 	return s.views.render(w, status, "signup", SignUpPage{
 		Base:        base,
