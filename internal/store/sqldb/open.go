@@ -28,6 +28,7 @@ type DB struct {
 	// number of readers at a time, and so have we: writers then queue in the
 	// program, in order, rather than by polling a file lock.
 	reader, writer *sql.DB
+	reads          querier // of the reader, however it is asked best
 	dialect        dialect
 }
 

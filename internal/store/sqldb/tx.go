@@ -21,7 +21,7 @@ const maxTries = 4
 func (db *DB) read(ctx context.Context, limit time.Duration, fn func(context.Context, querier) error) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return explain(ctx, fn(limited, db.reader))
+	return explain(ctx, fn(limited, db.reads))
 }
 
 // write runs fn in a transaction that is committed if fn returns nil and
