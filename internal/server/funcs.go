@@ -18,6 +18,7 @@ func funcs(t *translator, assets *static) template.FuncMap {
 		"lang":     func() string { return t.lang },
 		"ago":      t.ago,
 		"at":       t.at,
+		"date":     t.date,
 		"duration": t.duration,
 		"asset":    assets.url,
 		"field":    newField,

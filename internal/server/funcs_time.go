@@ -19,6 +19,14 @@ func (t *translator) at(at time.Time) template.HTML {
 	return timeElement(at, "absolute", at.UTC().Format(zoned), "")
 }
 
+// date shows the day of an instant, with the instant as a title.
+func (t *translator) date(at time.Time) template.HTML {
+	if at.IsZero() {
+		return template.HTML(template.HTMLEscapeString(t.T("never")))
+	}
+	return timeElement(at, "date", at.UTC().Format(time.DateOnly), at.UTC().Format(zoned))
+}
+
 // ago shows how far from now an instant is, with the instant as a title.
 func (t *translator) ago(at, now time.Time) template.HTML {
 	if at.IsZero() {

@@ -133,6 +133,7 @@ type ConfirmPage struct {
 	Cancel   string            // where Cancel leads
 	AskWhy   bool              // offer the optional field "reason"
 	Self     bool              // it hits the person who is asking: warn
+	Mild     bool              // it takes nothing away: no warning colour
 }
 
 // Detail is one line under the question, such as IP and device.

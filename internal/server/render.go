@@ -40,6 +40,9 @@ type views struct {
 // newViews parses every template once per language and tries it on an empty
 // page, so that a bad one stops the program at start and not a visitor.
 func newViews(templates fs.FS, texts translators, assets *static) (*views, error) {
+	if err := unusedTemplates(templates); err != nil {
+		return nil, err
+	}
 	v := &views{translators: texts, templates: map[string]map[string]*template.Template{}}
 	for lang, t := range texts {
 		common, err := template.New("").Funcs(funcs(t, assets)).ParseFS(templates, "layout.html", "partials/*.html")
@@ -58,7 +61,7 @@ func newViews(templates fs.FS, texts translators, assets *static) (*views, error
 			v.templates[lang][name] = tmpl
 		}
 	}
-	return v, unusedTemplates(templates)
+	return v, nil
 }
 
 func parsePage(common *template.Template, templates fs.FS, name string) (*template.Template, error) {

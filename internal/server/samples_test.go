@@ -1,0 +1,141 @@
+package server
+
+import (
+	"html/template"
+	"net/netip"
+	"time"
+
+	"gatehouse/internal/audit"
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// hostile is what nobody should be able to make a page run or break.
+const hostile = `<script>alert("1")</script>'" onload=x`
+
+var sampleNow = time.Date(2026, 11, 21, 8, 4, 0, 0, time.UTC)
+
+// sample is one page with realistic data.
+type sample struct {
+	id   string // names the preview
+	name string // of the template
+	page page
+}
+
+// samples returns every page in every state worth seeing.
+func samples(t *translator) []sample {
+	base := func(path, section string) Base {
+		return Base{Lang: t.lang, Path: path, Section: section, RequestID: "9f2c4e1a7b3d", Now: sampleNow}
+	}
+	mine := func(path, section string, admin bool) Base {
+		b := base(path, section)
+		b.Me = &Me{Username: "minji.kim", Admin: admin}
+		return b
+	}
+	filled := func(b Base, title string) Base { b.Title = title; return b }
+	flash := func(b Base, good bool, text template.HTML) Base {
+		b.Flash = &Flash{Good: good, Text: text}
+		return b
+	}
+
+	minji := user.User{ID: "u1", Username: "minji.kim", Name: "김민지", Email: "minji.kim@example.com", Role: user.RoleAdmin, CreatedAt: sampleNow.AddDate(0, -8, -3)}
+	device := func(id byte, who, browser, os, icon, ip string, ago time.Duration, current, remember bool) DeviceRow {
+		s := session.Session{
+			ID: session.IDOf(string(id)), Username: who,
+			Device: session.Device{Browser: browser, OS: os},
+			Began:  sampleNow.Add(-ago - 26*time.Hour), LastSeen: sampleNow.Add(-ago),
+			Idle: 14 * 24 * time.Hour, Deadline: sampleNow.Add(3 * 24 * time.Hour), Remember: remember,
+		}
+		if ip != "" {
+			s.IP = netip.MustParseAddr(ip)
+		}
+		return DeviceRow{Session: s, Current: current, Icon: icon}
+	}
+	devices := []DeviceRow{
+		device(1, "minji.kim", "Chrome", "Windows", "desktop", "203.0.113.24", 20*time.Second, true, false),
+		device(2, "minji.kim", "KakaoTalk", "Android", "phone", "2001:db8:85a3:8d3:1319:8a2e:370:7348", 3*time.Minute, false, true),
+		device(3, "minji.kim", "Safari", "iPadOS", "tablet", "198.51.100.7", 5*time.Hour, false, true),
+		device(4, "minji.kim", "", "", "unknown", "", 2*24*time.Hour, false, false),
+	}
+	everyone := append([]DeviceRow{}, devices...)
+	everyone = append(everyone,
+		device(5, "hyunwoo", "Whale", "Windows", "desktop", "203.0.113.80", 12*time.Minute, false, true),
+		device(6, "alexandria.featherstonehaugh-01", "Firefox", "Linux", "desktop", "198.51.100.200", 40*time.Minute, false, false),
+		device(7, "deploy", "curl", "", "terminal", "192.0.2.14", 50*time.Minute, false, false),
+	)
+	event := func(kind audit.Kind, ago time.Duration, device, ip, note string, other bool) ActivityRow {
+		e := audit.Event{At: sampleNow.Add(-ago), Kind: kind, User: "u1", Device: device, Note: note}
+		if ip != "" {
+			e.IP = netip.MustParseAddr(ip)
+		}
+		return ActivityRow{Event: e, ByOther: other}
+	}
+	activity := []ActivityRow{
+		event(audit.Login, 20*time.Second, "Chrome · Windows", "203.0.113.24", "", false),
+		event(audit.LoginFailed, 4*time.Minute, "Chrome · Windows", "203.0.113.24", "", false),
+		event(audit.SessionEnded, 3*time.Hour, "Edge · Windows", "203.0.113.9", "lost laptop", true),
+		event(audit.PasswordChange, 26*time.Hour, "Safari · iPadOS", "198.51.100.7", "", false),
+		event(audit.RoleChange, 40*24*time.Hour, "", "", "user → admin", true),
+		event(audit.SignUp, 400*24*time.Hour, "KakaoTalk · Android", "2001:db8::7", "", false),
+	}
+	loginFailed := Form{Values: map[string]string{"username": "minji.kim", "remember": "on", "next": "/mypage"}, Errors: map[string]string{"": t.T("login_failed")}}
+	signUpFailed := Form{
+		Values: map[string]string{"username": "김민지", "email": "minji@", "name": "김민지"},
+		Errors: t.invalid(map[string]string{"username": "username_chars", "password": "password_weak", "email": "email_invalid"}),
+	}
+	evil := Form{
+		Values: map[string]string{"username": hostile, "email": hostile, "name": hostile, "next": hostile},
+		Errors: map[string]string{"": hostile, "username": hostile, "password": hostile, "current": hostile, "email": hostile, "name": hostile},
+	}
+	users := []UserRow{
+		{User: user.User{Username: "alexandria.featherstonehaugh-01", Name: "Alexandria Featherstonehaugh", Email: "alexandria.featherstonehaugh@research.example.org", Role: user.RoleUser, CreatedAt: sampleNow.AddDate(-2, 0, 0)}},
+		{User: user.User{Username: "hyunwoo", Name: "박현우", Role: user.RoleUser, CreatedAt: sampleNow.AddDate(0, -1, 0), DisabledAt: sampleNow.Add(-time.Hour)}},
+		{User: minji, Self: true},
+		{User: user.User{Username: "sora", Role: user.RoleAdmin, Email: "sora@example.com", CreatedAt: sampleNow.Add(-5 * time.Minute)}},
+	}
+	pager := Pager{Page: 2, Pages: 5, PrevURL: "/admin/sessions?q=kim&page=1", NextURL: "/admin/sessions?q=kim&page=3"}
+
+	list := []sample{
+		{"login", "login", LoginPage{Base: base("/login", ""), Remember: 14 * 24 * time.Hour, SignUp: true}},
+		{"login_forced", "login", LoginPage{Base: base("/login?why=forced", ""), Notice: session.Forced, Remember: 14 * 24 * time.Hour, SignUp: true}},
+		{"login_failed", "login", LoginPage{Base: base("/", ""), Form: loginFailed, Remember: 14 * 24 * time.Hour}},
+		{"login_hostile", "login", LoginPage{Base: filled(base(hostile, ""), hostile), Form: evil, Notice: session.Logout, Remember: 36 * time.Hour}},
+		{"signup", "signup", SignUpPage{Base: base("/signup", ""), MinPassword: 8, MaxPassword: 128}},
+		{"signup_failed", "signup", SignUpPage{Base: base("/", ""), Form: signUpFailed, MinPassword: 8, MaxPassword: 128}},
+		{"signup_hostile", "signup", SignUpPage{Base: base("/", ""), Form: evil, MinPassword: 15, MaxPassword: 128}},
+		{"signup_closed", "signup", SignUpPage{Base: base("/signup", ""), Closed: true}},
+		{"setup", "setup", SignUpPage{Base: base("/setup?code=c0de", ""), Code: "c0de", MinPassword: 8, MaxPassword: 128}},
+		{"mypage", "mypage", MyPage{Base: flash(mine("/mypage", "mypage", false), true, t.HTML("flash_others_ended", "Count", 3)), User: minji, Devices: devices, Activity: activity}},
+		{"mypage_admin", "mypage", MyPage{Base: mine("/mypage", "mypage", true), User: minji, Devices: devices[:1]}},
+		{"password", "password", PasswordPage{Base: mine("/mypage/password", "password", false), Username: "minji.kim", MinPassword: 8, MaxPassword: 128}},
+		{"password_failed", "password", PasswordPage{Base: mine("/", "password", true), Form: Form{Errors: t.invalid(map[string]string{"current": "current_wrong", "password": "password_known"})}, Username: "minji.kim", MinPassword: 8, MaxPassword: 128}},
+		{"password_hostile", "password", PasswordPage{Base: mine("/", "password", true), Form: evil, Username: hostile}},
+		{"admin_sessions", "admin_sessions", AdminSessionsPage{Base: flash(mine("/admin/sessions?q=kim&page=2", "admin_sessions", true), true, t.HTML("flash_admin_receipt", "Ended", 3, "Gone", 1, "Ms", 12)), Query: "kim", Rows: everyone, Total: 213, Users: 48, Pager: pager}},
+		{"admin_sessions_none", "admin_sessions", AdminSessionsPage{Base: mine("/admin/sessions?q=x", "admin_sessions", true), Query: hostile}},
+		{"admin_users", "admin_users", AdminUsersPage{Base: flash(mine("/admin/users", "admin_users", true), false, t.HTML("flash_last_admin")), Rows: users, Total: 4, Pager: Pager{Page: 1, Pages: 2, NextURL: "/admin/users?page=2"}}},
+		{"admin_users_none", "admin_users", AdminUsersPage{Base: mine("/admin/users?q=x", "admin_users", true), Query: "x"}},
+		{"error", "error", ErrorPage{Base: filled(base("/x", ""), t.T("error_not_found_title")), Status: 404, Message: t.T("error_not_found_text"), BackURL: "/"}},
+		{"error_signed_in", "error", ErrorPage{Base: filled(mine("/x", "", false), t.T("error_unavailable_title")), Status: 503, Message: t.T("error_unavailable_text"), BackURL: "/mypage"}},
+	}
+	for _, ask := range []string{"end_session", "end_user", "disable", "enable", "role_admin", "role_user"} {
+		list = append(list, sample{"confirm_" + ask, "confirm", ConfirmPage{
+			Base:     filled(mine("/admin", "admin_users", true), t.T("confirm_"+ask+"_title")),
+			Question: t.HTML("confirm_"+ask, "Who", "hyunwoo"),
+			Details:  []Detail{{"IP", "203.0.113.80"}, {t.T("device"), "Whale · Windows"}},
+			Action:   "/admin/users/hyunwoo/role",
+			Hidden:   map[string]string{"role": "admin"},
+			Verb:     t.T("confirm_" + ask + "_verb"),
+			Cancel:   "/admin/users",
+			AskWhy:   ask != "enable",
+			Self:     ask == "role_user",
+			Mild:     ask == "enable",
+		}})
+	}
+	return append(list, sample{"confirm_hostile", "confirm", ConfirmPage{
+		Base:     filled(mine("/admin", "admin_users", true), hostile),
+		Question: t.HTML("confirm_disable", "Who", hostile),
+		Details:  []Detail{{hostile, hostile}},
+		Action:   hostile, Verb: hostile, Cancel: "javascript:alert(1)",
+		Hidden: map[string]string{hostile: hostile},
+	}})
+}
