@@ -75,6 +75,7 @@ func (s *Server) staticFiles() http.Handler {
 			s.page(s.notFound)(w, r)
 			return
 		}
+		w.Header().Del("Vary") // the same for everybody: one copy per cache
 		s.assets.ServeHTTP(w, r)
 	})
 }

@@ -34,10 +34,10 @@ type DB struct {
 
 // dialect is all in which the two databases differ.
 type dialect struct {
-	// forShare and forUpdate end a SELECT whose rows have to stay as they are
-	// until the commit. SQLite needs neither: there, a transaction that may
-	// write has the database to itself from its beginning.
-	forShare, forUpdate string
+	// forShare ends a SELECT whose rows have to stay as they are until the
+	// commit. SQLite needs nothing: there, a transaction that may write has
+	// the database to itself from its beginning.
+	forShare string
 	migrator
 }
 

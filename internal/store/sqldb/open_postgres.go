@@ -48,8 +48,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		return nil, err
 	}
 	return &DB{reader: pool, writer: pool, reads: pool, dialect: dialect{
-		forShare:  " FOR SHARE",
-		forUpdate: " FOR UPDATE",
+		forShare: " FOR SHARE",
 		migrator: migrator{
 			goose:       goose.DialectPostgres,
 			files:       migrations.Postgres(),

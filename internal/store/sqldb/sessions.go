@@ -44,7 +44,7 @@ func (s *Sessions) Start(ctx context.Context, new session.Session) error {
 // commit what they were when compared: a raise waits for this session, and the
 // marking that follows the raise finds it.
 func (s *Sessions) create(ctx context.Context, tx *sql.Tx, new session.Session) error {
-	epoch, err := s.lockEpoch(ctx, tx, new.User, s.db.dialect.forShare)
+	epoch, err := s.lockEpoch(ctx, tx, new.User)
 	if errors.Is(err, user.ErrNotFound) || err == nil && new.Epoch.Before(epoch) {
 		return session.ErrEpoch
 	}
@@ -67,7 +67,8 @@ func (s *Sessions) create(ctx context.Context, tx *sql.Tx, new session.Session) 
 
 // lockEpoch returns the epoch of u and keeps it from being raised until the
 // commit. ErrNotFound.
-func (s *Sessions) lockEpoch(ctx context.Context, tx *sql.Tx, u user.ID, lock string) (epoch user.Epoch, err error) {
+func (s *Sessions) lockEpoch(ctx context.Context, tx *sql.Tx, u user.ID) (epoch user.Epoch, err error) {
+	lock := s.db.dialect.forShare
 	err = tx.QueryRowContext(ctx, `SELECT epoch FROM everyone`+lock).Scan(&epoch.All)
 	if err != nil {
 		return epoch, err
@@ -182,7 +183,7 @@ func (s *Sessions) update(ctx context.Context, id session.ID, query string, args
 func (s *Sessions) Renew(ctx context.Context, old, next session.Session) error {
 	return s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		// First the epochs, in the order of locks that everybody keeps.
-		if _, err := s.lockEpoch(ctx, tx, old.User, s.db.dialect.forShare); err != nil && !errors.Is(err, user.ErrNotFound) {
+		if _, err := s.lockEpoch(ctx, tx, old.User); err != nil && !errors.Is(err, user.ErrNotFound) {
 			return err
 		}
 		n, err := affected(tx.ExecContext(ctx, `

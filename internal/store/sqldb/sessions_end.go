@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"gatehouse/internal/session"
@@ -115,16 +114,10 @@ func successorsOf(ctx context.Context, tx *sql.Tx, ids []any) (successors []sess
 // EndUser implements session.Store.
 func (s *Sessions) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep session.ID, why session.Why, now time.Time) (ended int, err error) {
 	t := millis(now)
-	err = s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		// Waits for sessions that are just starting, so that they are found.
-		var known int64
-		err := tx.QueryRowContext(ctx, `SELECT epoch FROM users WHERE id = $1`+s.db.dialect.forUpdate, u).Scan(&known)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
+	err = s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		if keep != "" {
 			// Only while it is in force: an end that did not spare it stands.
-			_, err := tx.ExecContext(ctx, `
+			_, err = tx.ExecContext(ctx, `
 				UPDATE sessions SET
 					epoch_all = CASE WHEN epoch_all < $1 THEN $2 ELSE epoch_all END,
 					epoch_user = CASE WHEN epoch_user < $3 THEN $4 ELSE epoch_user END
@@ -134,11 +127,11 @@ func (s *Sessions) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, kee
 				return err
 			}
 		}
-		// Raised already, unless the ledger is another's.
-		if known < int64(epoch.User) {
-			if _, err := tx.ExecContext(ctx, `UPDATE users SET epoch = $1 WHERE id = $2`, epoch.User, u); err != nil {
-				return err
-			}
+		// Raised already, unless the ledger is another's. A raise waits for
+		// sessions of the user that are just starting, so they are there now.
+		_, err = tx.ExecContext(ctx, `UPDATE users SET epoch = $1 WHERE id = $2 AND epoch < $3`, epoch.User, u, epoch.User)
+		if err != nil {
+			return err
 		}
 		ended, err = countAlive(ctx, tx, `
 			UPDATE sessions SET `+buried+`
