@@ -23,7 +23,9 @@ func AddressKey(a netip.Addr) string {
 
 // AccountKey names the tries at one account from one client: login as typed
 // (username or e-mail address), whether there is such an account or not, so
-// that a refusal tells nobody.
+// that a refusal tells nobody. An account's username and its e-mail address are
+// two buckets: to know that they are one would take a look into the database
+// before the limit has been asked.
 func AccountKey(login string, a netip.Addr) string {
 	return hash(loginKey(login), AddressKey(a))
 }

@@ -9,7 +9,7 @@ import "time"
 // hold the account's owner out. With (account, network) a stranger slows down
 // their own network alone. On a shared network (an office, a mobile carrier)
 // that would still hit the owner, which is why a browser that has logged in
-// before, and shows it by a signed cookie, has a bucket of its own that nobody
+// before, and can prove it, has a bucket of its own that nobody
 // else can drain. What is left to a guesser with many networks is bounded by
 // the strength that passwords must have.
 var (
