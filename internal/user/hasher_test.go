@@ -198,12 +198,14 @@ func TestHasherBounds(t *testing.T) {
 		wg.Go(hash)
 	}
 	waitForQueue(t, h, 3)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // to fail and not to hang
+	defer cancel()
 	for range 20 {
-		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, ErrBusy) {
+		if _, err := h.Hash(ctx, "x"); !errors.Is(err, ErrBusy) {
 			t.Errorf("the queue is full: %v, want ErrBusy", err)
 		}
 	}
-	if ok, err := h.Verify(t.Context(), "x", h.Decoy()); ok || !errors.Is(err, ErrBusy) {
+	if ok, err := h.Verify(ctx, "x", h.Decoy()); ok || !errors.Is(err, ErrBusy) {
 		t.Errorf("verify: %v, %v, want ErrBusy", ok, err)
 	}
 	close(release)
