@@ -54,6 +54,11 @@ check: ## Format, vet, staticcheck and the rules of the house
 	go tool -modfile=internal/tools/go.mod staticcheck ./...
 	go test -count=1 ./internal/house
 
+# In the folder itself, because go test then shows what a passing test prints.
+.PHONY: figures
+figures: deps ## Measure the figures of the README, in a few minutes
+	go test -C internal/figures -count=1 -timeout 10m -run '^TestFigures$$' -figures=full
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	@dirs=$$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal migrations web | xargs -r -n1 dirname | sort -u) || true; \

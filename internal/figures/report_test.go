@@ -1,0 +1,76 @@
+package figures
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"gatehouse/internal/testenv"
+)
+
+// Report is everything that was measured. Durations are nanoseconds in JSON.
+type Report struct {
+	Round   string
+	Machine Machine
+	Took    time.Duration
+	LogOut  []LogOut
+	Cost    []Cost
+	Memory  []Memory
+}
+
+// Machine is where it was measured.
+type Machine struct {
+	Cores     int
+	OS, Arch  string
+	Go, Redis string
+}
+
+func machine(t *testing.T) Machine {
+	info := readInfo(t, dial(t, testenv.SharedRedis(t)))
+	return Machine{runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), info["redis_version"]}
+}
+
+// String returns the report as tables.
+func (r Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Gatehouse figures, %s round: %d cores, %s/%s, %s, Redis %s (append-only file on), in %v\n",
+		r.Round, r.Machine.Cores, r.Machine.OS, r.Machine.Arch, r.Machine.Go, r.Machine.Redis, r.Took.Round(time.Second))
+	fmt.Fprintf(&b, "\nForced log-out under load: %d clients on one session over two nodes, every request writes to the\n"+
+		"session; an administrator ends it on one node; what happens after that has been answered\n\n", clients)
+	table(&b, logOutRows(r.LogOut))
+	fmt.Fprintf(&b, "\nRedis per request of a signed-in person (INFO: commandstats, total_reads_processed)\n\n")
+	table(&b, costRows(r.Cost))
+	fmt.Fprintf(&b, "\nRedis memory per session (INFO: used_memory after minus before, divided by sessions)\n\n")
+	table(&b, memoryRows(r.Memory))
+	return b.String()
+}
+
+func (r Report) json() []byte {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		panic(err) // nothing in it that JSON cannot say
+	}
+	return append(b, '\n')
+}
+
+// table writes rows of cells in columns.
+func table(b *strings.Builder, rows [][]string) {
+	w := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
+	for _, cells := range rows {
+		fmt.Fprintln(w, "  "+strings.Join(cells, "\t"))
+	}
+	_ = w.Flush() // a strings.Builder takes everything
+}
+
+// count writes n with commas.
+func count(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
