@@ -55,6 +55,7 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"I4_LoginAgainstEndAll", loginAgainstEndAll},
 		{"I4_TwoLoginsAgainstEndAll", twoLoginsAgainstEndAll},
 		{"I4_KeptSessionOutlivesTheEpoch", keptSessionOutlives},
+		{"I4_RenewWithAnOldEpoch", renewWithAnOldEpoch},
 		{"I7_StoreHoldsNoToken", storeHoldsNoToken},
 		{"I8_TwoDeadlines", twoDeadlines},
 		{"I8_TouchesAreRare", touchesAreRare},

@@ -165,6 +165,16 @@ func endIsRepeatable(t *testing.T, w *world) {
 	}
 	w.mustBeEnded(token, session.Forced) // the first reason stays
 
+	// One whose time ran out unnoticed was gone already.
+	late, lateID := w.login(u)
+	w.clock.Advance(limits.Idle)
+	r, err = w.manager.End(ctx, []session.ID{lateID}, forced)
+	must(t, err)
+	if r.Ended != 0 || r.Gone != 1 {
+		t.Errorf("end of an expired session: %+v, want 0 ended, 1 gone", r)
+	}
+	w.mustBeEnded(late, session.Expired)
+
 	// An end of a user that arrives late, or twice, spares sessions begun since.
 	epoch, err := w.Ledger.RaiseUser(ctx, u.ID, "", forced, w.clock.Now())
 	must(t, err)

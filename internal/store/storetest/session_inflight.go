@@ -260,7 +260,32 @@ func keptSessionOutlives(t *testing.T, w *world) {
 	if !w.alive(mine) {
 		t.Fatal("the kept session was ended after the change of password")
 	}
+	// The kept session has moved on to the epoch: an end of everything before
+	// it that arrives late, and knows of no exception, spares it.
+	n, err := w.Store.EndUser(ctx, u.ID, epoch, "", forced, w.clock.Now())
+	must(t, err)
+	if n != 0 || !w.alive(mine) {
+		t.Errorf("a late end of all before %v ended the session kept at it", epoch)
+	}
 	_, err = w.manager.EndUser(ctx, u.ID, "", forced)
 	must(t, err)
 	w.mustBeEnded(mine, session.Forced)
+}
+
+// Of two changes that both keep and then renew the session, the later epoch
+// counts: the earlier cannot renew it back to an epoch that has been ended.
+func renewWithAnOldEpoch(t *testing.T, w *world) {
+	ctx := context.Background()
+	u := w.newUser()
+	token, id := w.login(u)
+	visit, err := w.cookies.Load(request(token))
+	must(t, err)
+	_, err = w.manager.EndUser(ctx, u.ID, id, forced)
+	must(t, err)
+	if _, err := w.cookies.Renew(visit, httptest.NewRecorder(), u.Epoch); !errors.Is(err, session.ErrEpoch) {
+		t.Errorf("renewal with an epoch that has been ended: got %v, want ErrEpoch", err)
+	}
+	if !w.alive(token) {
+		t.Error("the refused renewal ended the session")
+	}
 }
