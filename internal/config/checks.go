@@ -116,9 +116,12 @@ func parseDuration(s string) (time.Duration, bool) {
 	return d + more, err == nil && more >= 0 && more < 24*time.Hour
 }
 
-// atMost checks two durations against each other, unless one is wrong by itself.
-func (p *problems) atMost(env string, d time.Duration, limitEnv string, limit time.Duration) {
-	if d != 0 && limit != 0 && d > limit {
-		p.add(env, "is longer than %s (%v and %v): shorten it or lengthen the other", limitEnv, d, limit)
+// idleWithin refuses an idle time that can never matter, if somebody has set
+// both. Against a default it is taken for what it says: the nearer deadline
+// counts anyway.
+func (p *problems) idleWithin(env, value string, idle time.Duration, limitEnv, limitValue string, limit time.Duration) {
+	chosen := func(env, value string) bool { return value != "" && value != orDefault(env, "") }
+	if chosen(env, value) && chosen(limitEnv, limitValue) && idle != 0 && limit != 0 && idle > limit {
+		p.add(env, "is longer than %s (%v and %v): shorten it or lengthen the other", limitEnv, idle, limit)
 	}
 }

@@ -29,7 +29,7 @@ type Config struct {
 	PublicURL *url.URL // scheme and host only, as browsers send it in Origin
 
 	// How long sessions live: idle and since log-in; the latter pair for
-	// people who choose to stay signed in. Idle is never the longer one.
+	// people who choose to stay signed in. The nearer deadline counts.
 	SessionIdle, SessionLifetime   time.Duration
 	RememberIdle, RememberLifetime time.Duration
 
@@ -80,10 +80,8 @@ func (s Serve) Resolve(environ []string) (Config, error) {
 		RateLimits:       p.choice("GATEHOUSE_RATE_LIMITS", s.RateLimits, "on", "off"),
 		InsecureCookie:   p.choice("GATEHOUSE_INSECURE_COOKIE", s.InsecureCookie, "true", "false"),
 	}
-	p.atMost("GATEHOUSE_SESSION_IDLE", c.SessionIdle, "GATEHOUSE_SESSION_LIFETIME", c.SessionLifetime)
-	p.atMost("GATEHOUSE_REMEMBER_IDLE", c.RememberIdle, "GATEHOUSE_REMEMBER_LIFETIME", c.RememberLifetime)
-	p.atMost("GATEHOUSE_SESSION_IDLE", c.SessionIdle, "GATEHOUSE_REMEMBER_IDLE", c.RememberIdle)
-	p.atMost("GATEHOUSE_SESSION_LIFETIME", c.SessionLifetime, "GATEHOUSE_REMEMBER_LIFETIME", c.RememberLifetime)
+	p.idleWithin("GATEHOUSE_SESSION_IDLE", s.SessionIdle, c.SessionIdle, "GATEHOUSE_SESSION_LIFETIME", s.SessionLifetime, c.SessionLifetime)
+	p.idleWithin("GATEHOUSE_REMEMBER_IDLE", s.RememberIdle, c.RememberIdle, "GATEHOUSE_REMEMBER_LIFETIME", s.RememberLifetime, c.RememberLifetime)
 	p.cookieTravels(c.PublicURL, c.InsecureCookie)
 	return c, errors.Join(p...)
 }

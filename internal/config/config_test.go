@@ -135,8 +135,7 @@ func TestOneProblem(t *testing.T) {
 		"has more than scheme and host":                               {PublicURL: "https://gate.example/auth"},
 		"GATEHOUSE_PUBLIC_URL has more":                               {PublicURL: "https://u:hunter2@gate.example"},
 		"GATEHOUSE_PUBLIC_URL is not a web":                           {PublicURL: "https://gate.example:99999"},
-		"GATEHOUSE_SESSION_IDLE is longer":                            {SessionIdle: "13h"},
-		"SESSION_LIFETIME is longer than GATEHOUSE_REMEMBER_LIFETIME": {SessionLifetime: "60d"},
+		"GATEHOUSE_SESSION_IDLE is longer":                            {SessionIdle: "13h", SessionLifetime: "6h"},
 		`GATEHOUSE_SESSION_IDLE is "0s"`:                              {SessionIdle: "0s"},
 		`GATEHOUSE_SESSION_IDLE is "-1h"`:                             {SessionIdle: "-1h"},
 		`GATEHOUSE_SESSION_IDLE is "1d-1h"`:                           {SessionIdle: "1d-1h"},
@@ -254,5 +253,14 @@ func TestSettings(t *testing.T) {
 	}
 	if len(all) != 17 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
 		t.Errorf("%d settings, first %+v", len(all), all[0])
+	}
+}
+
+// Shortening one of a pair does not ask for the other: the nearer counts.
+func TestOneOfAPairMayBeShort(t *testing.T) {
+	for _, s := range []Serve{{SessionLifetime: "30m"}, {SessionIdle: "13h"}, {RememberLifetime: "7d"}, {SessionLifetime: "60d"}} {
+		if _, err := s.Resolve(nil); err != nil {
+			t.Errorf("%+v: %v", s, err)
+		}
 	}
 }
