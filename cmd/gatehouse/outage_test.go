@@ -157,9 +157,11 @@ func (o outage) public(t *testing.T, n *node, signedIn *client) {
 // name is free, or that they are in.
 func (o outage) noLogIn(t *testing.T, n *node) {
 	t.Helper()
+	_, port, _ := strings.Cut(n.addr, ":")
+	newcomer := strings.ReplaceAll(o.name, " ", "-") + "-" + port // without Redis there is an account already, and no session
 	for _, a := range []answer{
 		newClient(t).tryLogIn(n, "kim", password),
-		newClient(t).post(n, "/signup", "username=newcomer", "password="+password),
+		newClient(t).post(n, "/signup", "username="+newcomer, "password="+password),
 	} {
 		if a.status != 503 || a.header.Get("Retry-After") == "" || a.header.Values("Set-Cookie") != nil {
 			t.Errorf("POST %s: %d, Retry-After %q, Set-Cookie %q", a.path, a.status, a.header.Get("Retry-After"), a.header.Values("Set-Cookie"))

@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/session"
 	"gatehouse/internal/store/redisdb"
 	"gatehouse/internal/store/sqldb"
+	"gatehouse/internal/user"
 )
 
 // stores are the databases of the chosen set-up.
@@ -27,6 +28,9 @@ func openStores(ctx context.Context, c config.StoreConfig, longest time.Duration
 		url = filepath.Join(c.DataDir, "gatehouse.db")
 	}
 	db, err := sqldb.Open(ctx, url)
+	if errors.Is(err, user.ErrUnavailable) && !c.DatabaseURL.IsEmpty() {
+		return nil, fmt.Errorf("the database does not answer: start it, or correct GATEHOUSE_DATABASE_URL\n%w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}

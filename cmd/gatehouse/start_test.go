@@ -1,0 +1,62 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"gatehouse/internal/testenv"
+)
+
+// Without its database the program does not start, and says so in a sentence
+// that the operator can act on.
+func TestStartWithoutDatabase(t *testing.T) {
+	t.Parallel()
+	s := shared(t).with("GATEHOUSE_DATABASE_URL", "postgres://joshua:shibboleth@127.0.0.1:9/gatehouse")
+	code, stdout, stderr := command(t, "", s.flags("serve")...)
+	if code != exitFailure || stdout != "" {
+		t.Errorf("exit code %d, printed %q", code, stdout)
+	}
+	const sentence = "gatehouse: the database does not answer: start it, or correct GATEHOUSE_DATABASE_URL\n"
+	if !strings.HasPrefix(stderr, sentence) || !strings.Contains(stderr, "127.0.0.1:9") || strings.Contains(stderr, "shibboleth") {
+		t.Errorf("it says:\n%s", stderr)
+	}
+}
+
+// Without Redis it starts, since nodes may come up in any order: it warns,
+// answers 503 where it needs Redis, and works as soon as that is there.
+func TestStartWithoutRedis(t *testing.T) {
+	t.Parallel()
+	redis := testenv.RedisServer(t)
+	redis.Stop()
+	n := startNode(t, embedded(t).with("GATEHOUSE_REDIS_URL", redis.URL()))
+	if log := n.stderr.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, "Redis") {
+		t.Errorf("it does not warn:\n%s", log)
+	}
+	c := newClient(t)
+	c.get(n, "/login").is(t, 200, "")
+	c.get(n, "/readyz").is(t, 503, "")
+	if a := c.post(n, "/signup", "username=kim", "password="+password); a.status != 503 || c.token() != "" {
+		t.Errorf("POST /signup: %d, a cookie: %v", a.status, c.token() != "")
+	}
+	redis.Start()
+	eventually(t, "it is ready", func() bool { return c.get(n, "/readyz").status == 200 })
+	c.signUp(n, "lee")
+	c.isIn(n)
+}
+
+// A Redis that may forget is named at the start; one that may not is not.
+func TestStartWarnsOfForgetfulRedis(t *testing.T) {
+	t.Parallel()
+	const evicts, noFile = "maxmemory-policy allkeys-lru", "no append-only file"
+	forgetful := testenv.RedisServer(t, "--maxmemory-policy", "allkeys-lru", "--appendonly", "no")
+	log := startNode(t, embedded(t).with("GATEHOUSE_REDIS_URL", forgetful.URL())).stderr.String()
+	for _, want := range []string{evicts, noFile} {
+		if !strings.Contains(log, want) {
+			t.Errorf("it does not say %q:\n%s", want, log)
+		}
+	}
+	log = startNode(t, shared(t)).stderr.String()
+	if strings.Contains(log, "level=WARN") {
+		t.Errorf("it warns of nothing:\n%s", log)
+	}
+}
