@@ -56,7 +56,7 @@ check: ## Format, vet, staticcheck and the rules of the house
 
 # In the folder itself, because go test then shows what a passing test prints.
 .PHONY: figures
-figures: deps ## Measure the figures of the README, in a few minutes
+figures: deps ## Measure the figures of the README, in a minute or two
 	go test -C internal/figures -count=1 -timeout 10m -run '^TestFigures$$' -figures=full
 
 .PHONY: fuzz

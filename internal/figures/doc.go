@@ -2,7 +2,7 @@
 // under load, what a request costs in Redis, and what a session weighs there,
 // each beside stock scs with redisstore where that is a fair comparison.
 //
-// `make figures` prints them all in a few minutes. The ordinary tests run a short
+// `make figures` prints them all in a minute or two. The ordinary tests run a short
 // round that checks what must never change: the zeros and the round trips.
 //
 // It is tests only; nothing imports it.

@@ -40,7 +40,8 @@ func (r Report) String() string {
 	fmt.Fprintf(&b, "Gatehouse figures, %s round: %d cores, %s/%s, %s, Redis %s (append-only file on), in %v\n",
 		r.Round, r.Machine.Cores, r.Machine.OS, r.Machine.Arch, r.Machine.Go, r.Machine.Redis, r.Took.Round(time.Second))
 	fmt.Fprintf(&b, "\nForced log-out under load: %d clients on one session over two nodes, every request writes to the\n"+
-		"session; an administrator ends it on one node; what happens after that has been answered\n\n", clients)
+		"session; an administrator ends it on one node; what happens after that has been answered. The ledger is in\n"+
+		"PostgreSQL without fsync, so an end on a real disk takes longer than here.\n\n", clients)
 	table(&b, logOutRows(r.LogOut))
 	fmt.Fprintf(&b, "\nRedis per request of a signed-in person (INFO: commandstats, total_reads_processed)\n\n")
 	table(&b, costRows(r.Cost))

@@ -81,7 +81,7 @@ func samples(t *translator) []sample {
 	loginFailed := Form{Values: map[string]string{"username": "minji.kim", "remember": "on", "next": "/mypage"}, Errors: map[string]string{"": t.T("login_failed")}}
 	signUpFailed := Form{
 		Values: map[string]string{"username": "김민지", "email": "minji@", "name": "김민지"},
-		Errors: t.invalid(map[string]string{"username": "username_chars", "password": "password_weak", "email": "email_invalid"}),
+		Errors: t.invalid(map[string]string{"username": "username_chars", "password": "password_short", "email": "email_invalid"}, "Min", 8, "Max", 128),
 	}
 	evil := Form{
 		Values: map[string]string{"username": hostile, "email": hostile, "name": hostile, "next": hostile},
@@ -112,7 +112,7 @@ func samples(t *translator) []sample {
 		{"password_hostile", "password", PasswordPage{Base: mine("/", "password", true), Form: evil, Username: hostile}},
 		{"admin_sessions", "admin_sessions", AdminSessionsPage{Base: flash(mine("/admin/sessions?q=kim&page=2", "admin_sessions", true), true, t.HTML("flash_admin_receipt", "Ended", 3, "Gone", 1, "Ms", 12)), Query: "kim", Rows: everyone, Total: 213, Users: 48, Pager: pager}},
 		{"admin_sessions_none", "admin_sessions", AdminSessionsPage{Base: mine("/admin/sessions?q=x", "admin_sessions", true), Query: hostile}},
-		{"admin_users", "admin_users", AdminUsersPage{Base: flash(mine("/admin/users", "admin_users", true), false, t.HTML("flash_last_admin")), Rows: users, Total: 4, Pager: Pager{Page: 1, Pages: 2, NextURL: "/admin/users?page=2"}}},
+		{"admin_users", "admin_users", AdminUsersPage{Base: flash(mine("/admin/users", "admin_users", true), false, t.HTML("flash_user_unchanged", "Who", "sora")), Rows: users, Total: 4, Pager: Pager{Page: 1, Pages: 2, NextURL: "/admin/users?page=2"}}},
 		{"admin_users_none", "admin_users", AdminUsersPage{Base: mine("/admin/users?q=x", "admin_users", true), Query: "x"}},
 		{"error", "error", ErrorPage{Base: filled(base("/x", ""), t.T("error_not_found_title")), Status: 404, Message: t.T("error_not_found_text"), BackURL: "/"}},
 		{"error_signed_in", "error", ErrorPage{Base: filled(mine("/x", "", false), t.T("error_unavailable_title")), Status: 503, Message: t.T("error_unavailable_text"), BackURL: "/mypage"}},

@@ -109,16 +109,25 @@ for (const hints of document.querySelectorAll("[data-hints]")) {
 // Marks the rules that can be checked here. The server checks all of them.
 for (const rules of document.querySelectorAll(".rules")) {
   const input = document.getElementById(rules.id.replace(/-rules$/, ""));
+  const told = document.querySelector(`[data-hints=${input.id}] [data-hint=rules]`);
   const check = () => {
-    const value = input.type === "password" || input.dataset.min ? input.value : input.value.trim();
+    const broken = [];
+    const value = input.dataset.min ? input.value : input.value.trim();
+    if (value === "") {
+      // Nothing to judge; what the server said of it stays.
+      told.textContent = "";
+      for (const rule of rules.children) delete rule.dataset.state;
+      return;
+    }
     for (const rule of rules.querySelectorAll("[data-rule]")) {
-      if (value === "") {
-        delete rule.dataset.state;
-        continue;
-      }
       const kept = rule.dataset.pattern ? new RegExp(rule.dataset.pattern, "u").test(value) : lengthFits(input);
       rule.dataset.state = kept ? "kept" : "broken";
+      if (!kept) broken.push(rule.textContent);
     }
+    // The marks are for the eye; this says the same aloud.
+    told.textContent = broken.join(". ");
+    if (broken.length > 0) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
   };
   input.addEventListener("blur", check);
   input.addEventListener("input", () => {

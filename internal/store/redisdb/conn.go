@@ -20,7 +20,7 @@ import (
 // happens: waiting for a connection, dialling and both directions together, so
 // that a page whose session cannot be checked says so in under half a second.
 const (
-	opTimeout   = 400 * time.Millisecond
+	opTimeout   = 300 * time.Millisecond
 	maxActive   = 64 // connections per node; more requests wait for one
 	maxIdle     = 16 // kept open
 	idleTimeout = 4 * time.Minute

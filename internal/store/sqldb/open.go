@@ -13,7 +13,7 @@ const (
 	// readTimeout bounds what a request waits for before it can be answered at
 	// all. A request must have its 503 within 500 ms, and rendering that page
 	// has to fit in too.
-	readTimeout = 350 * time.Millisecond
+	readTimeout = 300 * time.Millisecond
 	// writeTimeout is longer: a write waits for a disk and for other writers,
 	// and giving up on one leaves open whether it happened.
 	writeTimeout = 2 * time.Second
@@ -38,6 +38,10 @@ type dialect struct {
 	// commit. SQLite needs nothing: there, a transaction that may write has
 	// the database to itself from its beginning.
 	forShare string
+	// beginWithin bounds the start of a transaction. On PostgreSQL that takes
+	// an answer and nothing else, so one that is late is away; on SQLite it
+	// means waiting for the other writers.
+	beginWithin time.Duration
 	migrator
 }
 

@@ -21,7 +21,20 @@ const maxTries = 4
 func (db *DB) read(ctx context.Context, limit time.Duration, fn func(context.Context, querier) error) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if limit > readTimeout {
+		if err := db.answers(limited); err != nil {
+			return explain(ctx, err)
+		}
+	}
 	return explain(ctx, fn(limited, db.reads))
+}
+
+// answers tells a database that is away from one that has much to do: who may
+// wait long for an answer need not wait long to hear that there will be none.
+func (db *DB) answers(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return db.reader.PingContext(limited)
 }
 
 // write runs fn in a transaction that is committed if fn returns nil and
@@ -29,15 +42,21 @@ func (db *DB) read(ctx context.Context, limit time.Duration, fn func(context.Con
 func (db *DB) write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	limited, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	err := inTx(limited, db.writer, fn)
+	err := db.inTx(limited, fn)
 	for try := 1; try < maxTries && lostConflict(err); try++ {
-		err = inTx(limited, db.writer, fn)
+		err = db.inTx(limited, fn)
 	}
 	return explain(ctx, err)
 }
 
-func inTx(ctx context.Context, pool *sql.DB, fn func(context.Context, *sql.Tx) error) error {
-	tx, err := pool.BeginTx(ctx, nil)
+func (db *DB) inTx(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	late := time.AfterFunc(db.dialect.beginWithin, cancel)
+	tx, err := db.writer.BeginTx(ctx, nil)
+	if !late.Stop() {
+		return context.DeadlineExceeded // a transaction that began all the same goes with its context
+	}
 	if err != nil {
 		return err
 	}
