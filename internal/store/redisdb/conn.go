@@ -168,7 +168,7 @@ func (c *client) do(ctx context.Context, f func(boundConn) error) error {
 		case isOurs(err):
 			return err
 		}
-		return fmt.Errorf("%w: redis: %v", session.ErrUnavailable, err)
+		return fmt.Errorf("%w: redis: %w", session.ErrUnavailable, err)
 	}
 }
 
