@@ -123,15 +123,21 @@ func (g *gate) prove(ctx context.Context, c redis.Conn, fresh bool) error {
 func (g *gate) ask(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, headTimeout)
 	defer cancel()
+	g.mu.Lock()
+	before := g.head
+	g.mu.Unlock()
 	head, err := g.ledger.Head(ctx)
+	if err != nil {
+		return before, err
+	}
+	if head < before { // it only grows, unless an older copy has taken its place
+		return before, g.refuse(fmt.Errorf("%w: it knows end %d, and has known %d", ErrLedgerOlder, head, before))
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err != nil {
-		return g.head, err
-	}
 	g.asked = time.Now()
 	g.head = max(g.head, head)
-	return head, nil
+	return g.head, nil
 }
 
 // known returns the newest entry this node knows of, or why nothing may be

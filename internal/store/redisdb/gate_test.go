@@ -312,7 +312,9 @@ func newLongLedger(head int64, n int, among []session.ID) *longLedger {
 	return l
 }
 
-func (l *longLedger) Head(context.Context) (int64, error) { return l.entries[len(l.entries)-1].Seq, nil }
+func (l *longLedger) Head(context.Context) (int64, error) {
+	return l.entries[len(l.entries)-1].Seq, nil
+}
 
 func (l *longLedger) After(_ context.Context, seq int64, limit int) ([]session.Entry, error) {
 	from := max(0, int(seq-l.entries[0].Seq)+1)

@@ -2,6 +2,9 @@ package redisdb
 
 import (
 	"context"
+	"errors"
+
+	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
@@ -50,5 +53,37 @@ func (s *Store) replaySome(ctx context.Context, entries []session.Entry) error {
 	return s.client.do(ctx, func(c boundConn) error {
 		_, err := c.eval(replayScript, args...)
 		return err
+	})
+}
+
+// Position returns the last entry of the ledger that the server has applied and
+// the greatest epoch of everyone that it knows.
+func (s *Store) Position(ctx context.Context) (seq int64, all uint32, err error) {
+	err = s.client.do(ctx, func(c boundConn) error {
+		p, err := positionOf(c)
+		if err != nil {
+			return err
+		}
+		seq = p.seq
+		n, err := redis.Uint64(c.Do("GET", "e"))
+		if errors.Is(err, redis.ErrNil) {
+			err = nil
+		}
+		all = uint32(n)
+		return err
+	})
+	return seq, all, err
+}
+
+// ForgetEpochs drops the epochs of all users, for a database that has been put
+// back to a time before they were raised. Without them a log-in that is under
+// way at this moment is not stopped by an end of its user; the end of everyone
+// has to come after.
+func (s *Store) ForgetEpochs(ctx context.Context) error {
+	return s.scanKeys(ctx, "e:*", func(keys []string) error {
+		return s.client.do(ctx, func(c boundConn) error {
+			_, err := c.Do("DEL", redis.Args{}.AddFlat(keys)...)
+			return err
+		})
 	})
 }

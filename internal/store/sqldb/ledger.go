@@ -74,6 +74,19 @@ func (l *Ledger) Head(ctx context.Context) (seq int64, err error) {
 	return seq, err
 }
 
+// SkipTo makes numbering go on after seq, and everyone's epoch at least all, for
+// a ledger put back from a backup: what it has forgotten is not given out again.
+func (l *Ledger) SkipTo(ctx context.Context, seq int64, all uint32) error {
+	return l.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE turns SET n = $1 WHERE name = $2 AND n < $3`, seq, turnOfLedger, seq)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE everyone SET epoch = $1 WHERE epoch < $2`, all, all)
+		return err
+	})
+}
+
 // After implements session.Ledger.
 func (l *Ledger) After(ctx context.Context, seq int64, limit int) (entries []session.Entry, err error) {
 	err = l.db.read(ctx, listTimeout, func(ctx context.Context, q querier) error {
