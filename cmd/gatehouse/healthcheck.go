@@ -11,12 +11,18 @@ import (
 )
 
 type healthcheckCmd struct {
-	Addr  string `name:"addr" env:"GATEHOUSE_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address that the server listens on."`
+	Addr  string `name:"addr" env:"GATEHOUSE_ADDR" placeholder:"HOST:PORT" help:"Address that the server listens on (127.0.0.1:8080)."`
 	Ready bool   `help:"Also ask whether its stores can be reached (/readyz instead of /healthz)."`
 }
 
+// defaultAddr is the default of GATEHOUSE_ADDR.
+const defaultAddr = "127.0.0.1:8080"
+
 // Run asks the server on this machine; exit code 0 means well.
 func (c healthcheckCmd) Run(ctx context.Context, p program) error {
+	if c.Addr == "" { // an empty variable means the default here as well
+		c.Addr = defaultAddr
+	}
 	host, port, err := net.SplitHostPort(c.Addr)
 	if err != nil {
 		return usagef("%q is no host:port", c.Addr)

@@ -93,12 +93,17 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // fail says what went wrong, one line per problem, and returns the exit code.
 func (p program) fail(err error) int {
-	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(p.stderr, "gatehouse:", strings.TrimSuffix(line, "\n"))
-	}
 	var usage usageError
 	var invalid user.Invalid
-	if errors.As(err, &usage) || errors.As(err, &invalid) || errors.Is(err, session.ErrID) {
+	bad := errors.As(err, &invalid)
+	text := err.Error()
+	if bad {
+		text = strings.Join(sentences(invalid), "\n")
+	}
+	for line := range strings.Lines(text) {
+		fmt.Fprintln(p.stderr, "gatehouse:", strings.TrimSuffix(line, "\n"))
+	}
+	if bad || errors.As(err, &usage) || errors.Is(err, session.ErrID) {
 		return exitUsage
 	}
 	return exitFailure

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -103,34 +105,60 @@ func startNode(t testing.TB, s settings) *node {
 	t.Helper()
 	n := &node{settings: s, stdout: &output{}, stderr: &output{}}
 	ctx, cancel := context.WithCancel(context.Background())
-	code := make(chan int, 1)
+	ended := make(chan int, 1)
 	go func() {
-		code <- run(ctx, program{stdin: strings.NewReader(""), stdout: n.stdout, stderr: n.stderr}, s.flags("serve"))
+		ended <- run(ctx, program{stdin: strings.NewReader(""), stdout: n.stdout, stderr: n.stderr}, s.flags("serve"))
 	}()
 	n.stop = sync.OnceValue(func() int {
 		cancel()
-		return exitCode(t, code)
+		return exitCode(ended)
 	})
-	t.Cleanup(func() { n.stop() })
-	n.listens(t, code)
+	t.Cleanup(func() {
+		if code := n.stop(); code != exitOK {
+			t.Errorf("exit code %d:\n%s", code, n.stderr)
+		}
+	})
+	if err := n.listens(ended); err != nil {
+		t.Fatal(err)
+	}
 	return n
 }
 
 // startProcess starts the program as a process of its own.
 func startProcess(t testing.TB, s settings) *node {
 	t.Helper()
-	n := &node{settings: s, stdout: &output{}, stderr: &output{}}
-	cmd := exec.Command("gatehouse", s.flags("serve")...)
-	cmd.Stdout, cmd.Stderr = n.stdout, n.stderr
-	if err := cmd.Start(); err != nil {
+	n, err := s.process()
+	if err != nil {
 		t.Fatal(err)
 	}
-	code := make(chan int, 1)
+	t.Cleanup(n.kill)
+	return n
+}
+
+// goRace keeps programs built with the race detector from resting for a second
+// before they end.
+const goRace = "atexit_sleep_ms=0"
+
+// process starts the program as a process of its own, without a test to fail.
+func (s settings) process() (*node, error) {
+	n := &node{settings: s, stdout: &output{}, stderr: &output{}}
+	// The folder is an argument so that testenv, should the tests be killed,
+	// finds the process by it.
+	cmd := exec.Command("gatehouse", "serve", "--data-dir="+s["GATEHOUSE_DATA_DIR"])
+	cmd.Env = []string{"GORACE=" + goRace}
+	for name, value := range s {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Stdout, cmd.Stderr = n.stdout, n.stderr
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	ended := make(chan int, 1)
 	go func() {
 		cmd.Wait() // the exit code says all
-		code <- cmd.ProcessState.ExitCode()
+		ended <- cmd.ProcessState.ExitCode()
 	}()
-	wait := sync.OnceValue(func() int { return exitCode(t, code) })
+	wait := sync.OnceValue(func() int { return exitCode(ended) })
 	n.stop = func() int {
 		cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
 		return wait()
@@ -139,42 +167,47 @@ func startProcess(t testing.TB, s settings) *node {
 		cmd.Process.Kill()
 		wait()
 	}
-	t.Cleanup(n.kill)
-	n.listens(t, code)
-	return n
+	if err := n.listens(ended); err != nil {
+		n.kill()
+		return nil, err
+	}
+	return n, nil
 }
 
-func exitCode(t testing.TB, code <-chan int) int {
+// stuck is the exit code of a program that does not end.
+const stuck = -99
+
+func exitCode(ended <-chan int) int {
 	select {
-	case c := <-code:
-		return c
+	case code := <-ended:
+		return code
 	case <-time.After(patience):
-		t.Error("the program does not stop")
-		return -1
+		return stuck
 	}
 }
 
 var greeting = regexp.MustCompile(`is listening on (\S+):`)
 
-// listens waits for the line that says where the node listens.
-func (n *node) listens(t testing.TB, ended chan int) {
-	t.Helper()
-	eventually(t, "the node listens", func() bool {
+// listens waits until the node has printed where it listens, and answers.
+func (n *node) listens(ended chan int) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		if found := greeting.FindStringSubmatch(n.stdout.String()); found != nil {
+			n.addr = found[1]
+			n.url = "http://" + n.addr
+			// It answers once it has printed all it has to say.
+			_, err := newClient(nil).send(n, http.MethodGet, "/healthz", nil)
+			return err
+		}
 		select {
 		case code := <-ended:
 			ended <- code
-			t.Fatalf("the program ended with code %d:\n%s", code, n.stderr)
+			return fmt.Errorf("the program ended with code %d:\n%s", code, n.stderr)
 		default:
 		}
-		found := greeting.FindStringSubmatch(n.stdout.String())
-		if found != nil {
-			n.addr = found[1]
-			n.url = "http://" + found[1]
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the program does not say where it listens:\n%s", n.stderr)
 		}
-		return found != nil
-	})
-	// It serves once it has printed all it has to say.
-	newClient(t).get(n, "/healthz").is(t, 200, "")
+	}
 }
 
 // dial opens a connection to n.

@@ -97,11 +97,12 @@ func postgresURL(p *process, database string) string {
 	return fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", p.addr(), database)
 }
 
-// administer runs one statement in a database that no test uses.
+// administer runs one statement in a database that no test uses and that is not
+// the template of new ones: nobody may be connected to that while it is copied.
 func administer(p *process, statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, postgresURL(p, "template1"))
+	conn, err := pgx.Connect(ctx, postgresURL(p, "postgres"))
 	if err != nil {
 		return err
 	}
