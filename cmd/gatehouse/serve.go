@@ -18,7 +18,10 @@ import (
 	"gatehouse/web"
 )
 
-type serveCmd struct{ config.Serve }
+type serveCmd struct {
+	config.Serve
+	AcceptOlderDatabase bool `name:"accept-older-database" help:"After restoring the database from a backup: go on although Redis has seen ends that the database has forgotten. Ends every session, because nobody knows any more which of them had ended."`
+}
 
 // How long the server waits for clients, and for itself when it stops.
 const (
@@ -52,6 +55,9 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	}
 	if schema.Have != schema.Want {
 		log.Info("database migrated", "from", schema.Have, "to", schema.Want)
+	}
+	if err := s.follow(ctx, conf, c.AcceptOlderDatabase, log); err != nil {
+		return err
 	}
 	s.warn(ctx, log)
 	if conf.InsecureCookie {

@@ -33,6 +33,9 @@ type Config struct {
 	SessionIdle, SessionLifetime   time.Duration
 	RememberIdle, RememberLifetime time.Duration
 
+	// LedgerLease is how long checks go on without word from the database.
+	LedgerLease time.Duration
+
 	SignUp         bool // people may sign up by themselves
 	PasswordMin    int  // characters
 	TrustedProxies []netip.Prefix
@@ -74,6 +77,7 @@ func (s Serve) Resolve(environ []string) (Config, error) {
 		SessionLifetime:  p.duration("GATEHOUSE_SESSION_LIFETIME", s.SessionLifetime),
 		RememberIdle:     p.duration("GATEHOUSE_REMEMBER_IDLE", s.RememberIdle),
 		RememberLifetime: p.duration("GATEHOUSE_REMEMBER_LIFETIME", s.RememberLifetime),
+		LedgerLease:      p.duration("GATEHOUSE_LEDGER_LEASE", s.LedgerLease),
 		SignUp:           p.choice("GATEHOUSE_SIGNUP", s.SignUp, "open", "closed"),
 		PasswordMin:      p.number("GATEHOUSE_PASSWORD_MIN", s.PasswordMin, 8, 15),
 		TrustedProxies:   p.networks("GATEHOUSE_TRUSTED_PROXIES", s.TrustedProxies),

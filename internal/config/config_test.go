@@ -124,24 +124,24 @@ func TestOneProblem(t *testing.T) {
 		return Serve{Stores: Stores{DatabaseURL: NewSecret(db), RedisURL: NewSecret(redis)}}
 	}
 	for want, s := range map[string]Serve{
-		"with PostgreSQL, sessions live in Redis":                     stores("postgres://h/d", ""),
-		"GATEHOUSE_DATABASE_URL names no host":                        stores("postgres:///d", "redis://h"),
-		"GATEHOUSE_DATABASE_URL is not a URL":                         stores("postgres://u:hunter2/x@h:1/d", "redis://h"),
-		"GATEHOUSE_REDIS_URL names no host":                           stores("", "redis:h"),
-		"GATEHOUSE_REDIS_URL starts with":                             stores("", "h:6379"),
-		"GATEHOUSE_REDIS_URL is not a URL":                            stores("", "redis://:hunter2#x%@h"),
-		"set GATEHOUSE_INSECURE_COOKIE=true":                          {PublicURL: "http://gate.example"},
-		"GATEHOUSE_INSECURE_COOKIE is true":                           {PublicURL: "https://gate.example", InsecureCookie: "true"},
-		"has more than scheme and host":                               {PublicURL: "https://gate.example/auth"},
-		"GATEHOUSE_PUBLIC_URL has more":                               {PublicURL: "https://u:hunter2@gate.example"},
-		"GATEHOUSE_PUBLIC_URL is not a web":                           {PublicURL: "https://gate.example:99999"},
-		"GATEHOUSE_SESSION_IDLE is longer":                            {SessionIdle: "13h", SessionLifetime: "6h"},
-		`GATEHOUSE_SESSION_IDLE is "0s"`:                              {SessionIdle: "0s"},
-		`GATEHOUSE_SESSION_IDLE is "-1h"`:                             {SessionIdle: "-1h"},
-		`GATEHOUSE_SESSION_IDLE is "1d-1h"`:                           {SessionIdle: "1d-1h"},
-		`GATEHOUSE_REMEMBER_LIFETIME is "99999999999d"`:               {RememberLifetime: "99999999999d"},
-		`GATEHOUSE_ADDR is "h:99999"`:                                 {Addr: "h:99999"},
-		`GATEHOUSE_TRUSTED_PROXIES contains ""`:                       {TrustedProxies: "10.0.0.1,"},
+		"with PostgreSQL, sessions live in Redis":       stores("postgres://h/d", ""),
+		"GATEHOUSE_DATABASE_URL names no host":          stores("postgres:///d", "redis://h"),
+		"GATEHOUSE_DATABASE_URL is not a URL":           stores("postgres://u:hunter2/x@h:1/d", "redis://h"),
+		"GATEHOUSE_REDIS_URL names no host":             stores("", "redis:h"),
+		"GATEHOUSE_REDIS_URL starts with":               stores("", "h:6379"),
+		"GATEHOUSE_REDIS_URL is not a URL":              stores("", "redis://:hunter2#x%@h"),
+		"set GATEHOUSE_INSECURE_COOKIE=true":            {PublicURL: "http://gate.example"},
+		"GATEHOUSE_INSECURE_COOKIE is true":             {PublicURL: "https://gate.example", InsecureCookie: "true"},
+		"has more than scheme and host":                 {PublicURL: "https://gate.example/auth"},
+		"GATEHOUSE_PUBLIC_URL has more":                 {PublicURL: "https://u:hunter2@gate.example"},
+		"GATEHOUSE_PUBLIC_URL is not a web":             {PublicURL: "https://gate.example:99999"},
+		"GATEHOUSE_SESSION_IDLE is longer":              {SessionIdle: "13h", SessionLifetime: "6h"},
+		`GATEHOUSE_SESSION_IDLE is "0s"`:                {SessionIdle: "0s"},
+		`GATEHOUSE_SESSION_IDLE is "-1h"`:               {SessionIdle: "-1h"},
+		`GATEHOUSE_SESSION_IDLE is "1d-1h"`:             {SessionIdle: "1d-1h"},
+		`GATEHOUSE_REMEMBER_LIFETIME is "99999999999d"`: {RememberLifetime: "99999999999d"},
+		`GATEHOUSE_ADDR is "h:99999"`:                   {Addr: "h:99999"},
+		`GATEHOUSE_TRUSTED_PROXIES contains ""`:         {TrustedProxies: "10.0.0.1,"},
 	} {
 		_, err := s.Resolve(nil)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
@@ -251,7 +251,7 @@ func TestSettings(t *testing.T) {
 		}
 		seen[s.Env] = true
 	}
-	if len(all) != 17 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
+	if len(all) != 18 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
 		t.Errorf("%d settings, first %+v", len(all), all[0])
 	}
 }

@@ -73,4 +73,3 @@ func (s *Server) deviceMAC(nonce []byte, login string) []byte {
 	mac.Write([]byte(key))
 	return mac.Sum(nil)[:deviceMAC]
 }
-

@@ -109,10 +109,15 @@ func (m *Manager) expire(ctx context.Context, id ID) error {
 // It costs that one log-in.
 func (m *Manager) endUnreadable(ctx context.Context, id ID) error {
 	why := Why{Reason: Expired}
-	if err := m.ledger.RecordEnd(ctx, []ID{id}, why, m.clock()); err != nil {
+	span, err := m.ledger.RecordEnd(ctx, []ID{id}, why, m.clock())
+	if err != nil {
 		return err
 	}
-	return m.expire(ctx, id)
+	if _, err := m.store.End(ctx, []ID{id}, why, m.clock()); err != nil {
+		return err
+	}
+	m.applied(ctx, span)
+	return &EndedError{Reason: Expired}
 }
 
 // Save replaces the data of s and counts as activity. *EndedError if s has been
@@ -137,7 +142,16 @@ func (m *Manager) Renew(ctx context.Context, s Session, id ID, epoch user.Epoch,
 	next := s
 	next.ID, next.Epoch, next.Data = id, epoch, data
 	next.LastSeen = m.clock()
-	return next, m.store.Renew(ctx, s, next)
+	// The old token is at an end, and stays so whatever the store forgets.
+	span, err := m.ledger.RecordEnd(ctx, []ID{s.ID}, Why{Reason: Replaced, Actor: s.User}, next.LastSeen)
+	if err != nil {
+		return Session{}, err
+	}
+	if err := m.store.Renew(ctx, s, next); err != nil {
+		return Session{}, err
+	}
+	m.applied(ctx, span)
+	return next, nil
 }
 
 // Receipt says what an end did.
@@ -157,11 +171,12 @@ func (m *Manager) End(ctx context.Context, ids []ID, why Why) (Receipt, error) {
 		return Receipt{}, nil
 	}
 	ctx, begin := context.WithoutCancel(ctx), m.now()
-	unrecorded := m.ledger.RecordEnd(ctx, ids, why, m.clock())
+	span, unrecorded := m.ledger.RecordEnd(ctx, ids, why, m.clock())
 	ended, err := m.store.End(ctx, ids, why, m.clock())
 	if err = endError(unrecorded, err); err != nil {
 		return Receipt{Ended: ended}, err
 	}
+	m.applied(ctx, span)
 	return Receipt{Ended: ended, Gone: max(0, len(ids)-ended), Took: m.now().Sub(begin)}, nil
 }
 
@@ -170,12 +185,15 @@ func (m *Manager) End(ctx context.Context, ids []ID, why Why) (Receipt, error) {
 // Failures as for End.
 func (m *Manager) EndUser(ctx context.Context, u user.ID, keep ID, why Why) (Receipt, error) {
 	ctx, begin := context.WithoutCancel(ctx), m.now()
-	epoch, unrecorded := m.ledger.RaiseUser(ctx, u, keep, why, m.clock())
+	epoch, span, unrecorded := m.ledger.RaiseUser(ctx, u, keep, why, m.clock())
 	if unrecorded != nil {
 		ended, err := m.endListed(ctx, u, keep, why)
 		return Receipt{Ended: ended}, endError(unrecorded, err)
 	}
 	r, err := m.EndUserAt(ctx, u, epoch, keep, why)
+	if err == nil {
+		m.applied(ctx, span)
+	}
 	r.Took = m.now().Sub(begin)
 	return r, err
 }
@@ -210,7 +228,7 @@ func (m *Manager) EndUserAt(ctx context.Context, u user.ID, epoch user.Epoch, ke
 // EndAll ends every session there is.
 func (m *Manager) EndAll(ctx context.Context, why Why) (Receipt, error) {
 	ctx, begin := context.WithoutCancel(ctx), m.now()
-	epoch, err := m.ledger.RaiseAll(ctx, why, m.clock())
+	epoch, span, err := m.ledger.RaiseAll(ctx, why, m.clock())
 	if err != nil {
 		return Receipt{}, endError(err, nil)
 	}
@@ -218,7 +236,16 @@ func (m *Manager) EndAll(ctx context.Context, why Why) (Receipt, error) {
 	if err != nil {
 		return Receipt{Ended: ended}, endError(nil, err)
 	}
+	m.applied(ctx, span)
 	return Receipt{Ended: ended, Took: m.now().Sub(begin)}, nil
+}
+
+// applied notes that the store has done what the ledger says. If the note is
+// lost the store is told again what it knows already.
+func (m *Manager) applied(ctx context.Context, span Span) {
+	if span.Last > 0 {
+		_ = m.store.Applied(ctx, span)
+	}
 }
 
 // endError says which half of an end failed: it may not be recorded, or not be

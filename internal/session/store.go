@@ -65,20 +65,11 @@ type Store interface {
 	// that starts or ends meanwhile may or may not appear.
 	Scan(ctx context.Context, now time.Time, fn func(Session) error) error
 
+	// Applied tells a store that can lose what it has answered (session.Ledger
+	// says how it catches up) that the rows of the ledger in span have been
+	// applied to it. Not being told costs a repetition, no more.
+	Applied(ctx context.Context, span Span) error
+
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
-}
-
-// Ledger is the durable list of ends, in SQL. Each method is one transaction
-// that has committed when it returns nil; an end is written here before the
-// store is asked to forget. Errors wrap [ErrUnavailable] as for [Store].
-type Ledger interface {
-	// RecordEnd appends a row for each session.
-	RecordEnd(ctx context.Context, ids []ID, why Why, now time.Time) error
-	// RaiseUser raises the epoch of u by one, appends the row and returns the
-	// new epoch. user.ErrNotFound.
-	RaiseUser(ctx context.Context, u user.ID, keep ID, why Why, now time.Time) (user.Epoch, error)
-	// RaiseAll raises everyone's epoch by one, appends the row and returns an
-	// epoch whose All is the new one.
-	RaiseAll(ctx context.Context, why Why, now time.Time) (user.Epoch, error)
 }

@@ -33,21 +33,25 @@ type client struct {
 	// opened before are then not used again: a restarted server costs one
 	// failed command, not one per pooled connection.
 	generation atomic.Uint64
+	// gate, if there is one, lets connections be used.
+	gate *gate
 }
 
-// generationConn remembers when, counted in breaks, it was opened.
+// generationConn remembers when, counted in breaks, it was opened, and when the
+// gate last let it pass.
 type generationConn struct {
 	redis.Conn
 	generation uint64
+	proven     time.Time
 }
 
 // DoWithTimeout passes redigo's optional interface through the wrapper.
-func (c generationConn) DoWithTimeout(d time.Duration, cmd string, args ...any) (any, error) {
+func (c *generationConn) DoWithTimeout(d time.Duration, cmd string, args ...any) (any, error) {
 	return redis.DoWithTimeout(c.Conn, d, cmd, args...)
 }
 
 // ReceiveWithTimeout passes redigo's optional interface through the wrapper.
-func (c generationConn) ReceiveWithTimeout(d time.Duration) (any, error) {
+func (c *generationConn) ReceiveWithTimeout(d time.Duration) (any, error) {
 	return redis.ReceiveWithTimeout(c.Conn, d)
 }
 
@@ -69,16 +73,48 @@ func newClient(url string) *client {
 			if err != nil {
 				return nil, err
 			}
-			return generationConn{conn, generation}, nil
+			return c.admit(ctx, &generationConn{Conn: conn, generation: generation})
 		},
-		TestOnBorrow: func(conn redis.Conn, _ time.Time) error {
-			if conn.(generationConn).generation != c.generation.Load() {
-				return errStale
-			}
-			return nil
+		TestOnBorrowContext: func(ctx context.Context, conn redis.Conn, _ time.Time) error {
+			return c.mayUse(ctx, conn.(*generationConn))
 		},
 	}
 	return c
+}
+
+// admit lets a new connection into the pool if its server is up to date.
+func (c *client) admit(ctx context.Context, conn *generationConn) (redis.Conn, error) {
+	if c.gate == nil {
+		return conn, nil
+	}
+	if err := c.gate.prove(ctx, conn, true); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	conn.proven = time.Now()
+	return conn, nil
+}
+
+// mayUse says whether a pooled connection may be used once more: not after a
+// break, and not for long without asking its server how far it is.
+func (c *client) mayUse(ctx context.Context, conn *generationConn) error {
+	if conn.generation != c.generation.Load() {
+		return errStale
+	}
+	if c.gate == nil {
+		return nil
+	}
+	if _, err := c.gate.known(); err != nil {
+		return err
+	}
+	if time.Since(conn.proven) < compareEvery {
+		return nil
+	}
+	if err := c.gate.prove(ctx, conn, false); err != nil {
+		return err
+	}
+	conn.proven = time.Now()
+	return nil
 }
 
 // boundConn is a pooled connection lent for one operation, every command of
@@ -132,7 +168,7 @@ func (c *client) do(ctx context.Context, f func(boundConn) error) error {
 		case isOurs(err):
 			return err
 		}
-		return fmt.Errorf("%w: redis: %v", session.ErrUnavailable, err)
+		return fmt.Errorf("%w: redis: %w", session.ErrUnavailable, err)
 	}
 }
 

@@ -68,30 +68,37 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 // scanIDs calls fn with the ids of all sessions, in portions; some may come
 // twice. Every session there from the beginning to the end is among them.
 func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error {
-	cursor := "0"
-	for {
-		var ids []session.ID
+	return s.scanKeys(ctx, "s:*", func(keys []string) error {
+		ids := make([]session.ID, len(keys))
+		for i, key := range keys {
+			ids[i] = session.ID(strings.TrimPrefix(key, "s:"))
+		}
+		return fn(ids)
+	})
+}
+
+// scanKeys calls fn with the keys that pattern matches, never with none.
+func (s *Store) scanKeys(ctx context.Context, pattern string, fn func([]string) error) error {
+	for cursor := "0"; ; {
+		var keys []string
 		err := s.client.do(ctx, func(c boundConn) error {
-			reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", "s:*", "COUNT", scanCount))
+			reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", pattern, "COUNT", scanCount))
 			if err != nil {
 				return err
 			}
 			var next string
-			var keys []string
+			keys = nil
 			if _, err := redis.Scan(reply, &next, &keys); err != nil {
 				return err
 			}
-			cursor, ids = next, nil
-			for _, key := range keys {
-				ids = append(ids, session.ID(strings.TrimPrefix(key, "s:")))
-			}
+			cursor = next
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		if len(ids) > 0 {
-			if err := fn(ids); err != nil {
+		if len(keys) > 0 {
+			if err := fn(keys); err != nil {
 				return err
 			}
 		}

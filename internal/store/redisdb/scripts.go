@@ -25,6 +25,9 @@ var (
 	raiseScript = script("raise")
 	tidyScript  = script("tidy")
 	limitScript = script("limit")
+
+	appliedScript = script("applied")
+	replayScript  = script("replay")
 )
 
 // script returns the named script behind the functions they share.

@@ -3,6 +3,7 @@ package redisdb
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 // Store keeps sessions in Redis.
 type Store struct {
+	url    string
 	client *client
 	// longest bounds how long a tombstone without a readable deadline stays.
 	longest time.Duration
@@ -25,7 +27,46 @@ var _ session.Store = (*Store)(nil)
 // does not connect: a server that is away is an error of each call, not of the
 // start. longest is the longest lifetime of a session.
 func Open(url string, longest time.Duration) *Store {
-	return &Store{client: newClient(url), longest: longest}
+	return &Store{url: url, client: newClient(url), longest: longest}
+}
+
+// Gate says what a store is held to by its ledger.
+type Gate struct {
+	Ledger session.Ledger
+	// Name tells this ledger from every other.
+	Name string
+	// Lease is how long checks go on while the ledger cannot be asked.
+	Lease time.Duration
+	Log   *slog.Logger
+}
+
+// Follow puts the gate in front of every connection (I5). It returns once the
+// server has been told all that the ledger knows, or with ErrLedgerOlder or
+// ErrOtherLedger if the two do not belong together; a server or a ledger that
+// is away is no error but makes checks fail until it is back. From then on
+// until ctx ends the two are compared twice a second.
+func (s *Store) Follow(ctx context.Context, c Gate) error {
+	g := &gate{
+		raw:    &Store{client: newClient(s.url), longest: s.longest},
+		ledger: c.Ledger,
+		name:   c.Name,
+		lease:  c.Lease,
+		log:    c.Log,
+	}
+	s.client.gate = g
+	context.AfterFunc(ctx, func() { g.raw.Close() })
+	err := s.Ping(ctx)
+	for errors.Is(err, errBehind) && ctx.Err() == nil {
+		err = s.Ping(ctx)
+	}
+	go g.watch(ctx, s.client)
+	if errors.Is(err, ErrLedgerOlder) || errors.Is(err, ErrOtherLedger) {
+		return err
+	}
+	if err != nil {
+		c.Log.Warn("sessions cannot be checked yet", "error", err.Error())
+	}
+	return ctx.Err()
 }
 
 // Close closes the connections that are not in use.

@@ -19,36 +19,25 @@ var _ session.Ledger = (*Ledger)(nil)
 // Ledger returns the ledger in db.
 func (db *DB) Ledger() *Ledger { return &Ledger{db} }
 
-// Entry is one row of the ledger. It ends one session (Session), all of a user
-// begun before Epoch.User except Keep (User), or everyone's begun before
-// Epoch.All.
-type Entry struct {
-	Seq     int64
-	Session session.ID
-	User    user.ID
-	Epoch   user.Epoch
-	Keep    session.ID
-	Why     session.Why
-	At      time.Time
-}
-
 // RecordEnd implements session.Ledger.
-func (l *Ledger) RecordEnd(ctx context.Context, ids []session.ID, why session.Why, now time.Time) error {
+func (l *Ledger) RecordEnd(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (span session.Span, err error) {
 	if len(ids) == 0 {
-		return nil
+		return session.Span{}, nil
 	}
-	entries := make([]Entry, len(ids))
+	entries := make([]session.Entry, len(ids))
 	for i, id := range ids {
-		entries[i] = Entry{Session: id, Why: why, At: now}
+		entries[i] = session.Entry{Session: id, Why: why, At: now}
 	}
-	return l.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return appendEntries(ctx, tx, entries)
+	err = l.db.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		span, err = appendEntries(ctx, tx, entries)
+		return err
 	})
+	return span, err
 }
 
 // RaiseUser implements session.Ledger. If keep is a session in this database,
 // it is moved on in the same transaction: at no time does it look ended.
-func (l *Ledger) RaiseUser(ctx context.Context, u user.ID, keep session.ID, why session.Why, now time.Time) (epoch user.Epoch, err error) {
+func (l *Ledger) RaiseUser(ctx context.Context, u user.ID, keep session.ID, why session.Why, now time.Time) (epoch user.Epoch, span session.Span, err error) {
 	err = l.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var raised int64
 		err := tx.QueryRowContext(ctx, `UPDATE users SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch`, u).Scan(&raised)
@@ -58,25 +47,26 @@ func (l *Ledger) RaiseUser(ctx context.Context, u user.ID, keep session.ID, why 
 		if err != nil {
 			return err
 		}
-		epoch, err = afterRaise(ctx, tx, u, raised, keep, why, now)
+		epoch, span, err = afterRaise(ctx, tx, u, raised, keep, why, now)
 		return err
 	})
-	return epoch, err
+	return epoch, span, err
 }
 
 // RaiseAll implements session.Ledger.
-func (l *Ledger) RaiseAll(ctx context.Context, why session.Why, now time.Time) (epoch user.Epoch, err error) {
+func (l *Ledger) RaiseAll(ctx context.Context, why session.Why, now time.Time) (epoch user.Epoch, span session.Span, err error) {
 	err = l.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `UPDATE everyone SET epoch = epoch + 1 RETURNING epoch`).Scan(&epoch.All)
 		if err != nil {
 			return err
 		}
-		return appendEntries(ctx, tx, []Entry{{Epoch: epoch, Why: why, At: now}})
+		span, err = appendEntries(ctx, tx, []session.Entry{{Epoch: epoch, Why: why, At: now}})
+		return err
 	})
-	return epoch, err
+	return epoch, span, err
 }
 
-// Head returns the number of the newest entry, 0 if there has been none.
+// Head implements session.Ledger.
 func (l *Ledger) Head(ctx context.Context) (seq int64, err error) {
 	err = l.db.read(ctx, readTimeout, func(ctx context.Context, q querier) error {
 		return q.QueryRowContext(ctx, `SELECT n FROM turns WHERE name = $1`, turnOfLedger).Scan(&seq)
@@ -84,10 +74,21 @@ func (l *Ledger) Head(ctx context.Context) (seq int64, err error) {
 	return seq, err
 }
 
-// After returns the entries numbered above seq, in order, at most limit. An
-// entry never appears after one with a greater number has, so that who asks
-// again from the last one seen misses none.
-func (l *Ledger) After(ctx context.Context, seq int64, limit int) (entries []Entry, err error) {
+// SkipTo makes numbering go on after seq, and everyone's epoch at least all, for
+// a ledger put back from a backup: what it has forgotten is not given out again.
+func (l *Ledger) SkipTo(ctx context.Context, seq int64, all uint32) error {
+	return l.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE turns SET n = $1 WHERE name = $2 AND n < $3`, seq, turnOfLedger, seq)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE everyone SET epoch = $1 WHERE epoch < $2`, all, all)
+		return err
+	})
+}
+
+// After implements session.Ledger.
+func (l *Ledger) After(ctx context.Context, seq int64, limit int) (entries []session.Entry, err error) {
 	err = l.db.read(ctx, listTimeout, func(ctx context.Context, q querier) error {
 		entries = nil
 		return each(ctx, q, func(rows *sql.Rows) error {
@@ -100,9 +101,9 @@ func (l *Ledger) After(ctx context.Context, seq int64, limit int) (entries []Ent
 	return entries, err
 }
 
-func scanEntry(rows *sql.Rows) (Entry, error) {
+func scanEntry(rows *sql.Rows) (session.Entry, error) {
 	var (
-		e                   Entry
+		e                   session.Entry
 		id, of, keep        sql.NullString
 		epochUser, epochAll sql.NullInt64
 		at                  int64
@@ -117,7 +118,7 @@ func scanEntry(rows *sql.Rows) (Entry, error) {
 // afterRaise does what belongs to every raise of a user's epoch to raised, in
 // the transaction that has raised it: it moves keep on and writes the ledger.
 // It returns the whole epoch.
-func afterRaise(ctx context.Context, tx *sql.Tx, u user.ID, raised int64, keep session.ID, why session.Why, now time.Time) (user.Epoch, error) {
+func afterRaise(ctx context.Context, tx *sql.Tx, u user.ID, raised int64, keep session.ID, why session.Why, now time.Time) (user.Epoch, session.Span, error) {
 	epoch := user.Epoch{User: uint32(raised)}
 	if keep != "" {
 		// Only a session that lived until now stays alive.
@@ -126,15 +127,15 @@ func afterRaise(ctx context.Context, tx *sql.Tx, u user.ID, raised int64, keep s
 			WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND epoch_user >= $4
 			  AND epoch_all >= (SELECT epoch FROM everyone)`, raised, keep, u, raised-1)
 		if err != nil {
-			return epoch, err
+			return epoch, session.Span{}, err
 		}
 	}
-	err := appendEntries(ctx, tx, []Entry{{User: u, Epoch: epoch, Keep: keep, Why: why, At: now}})
+	span, err := appendEntries(ctx, tx, []session.Entry{{User: u, Epoch: epoch, Keep: keep, Why: why, At: now}})
 	if err != nil {
-		return epoch, err
+		return epoch, span, err
 	}
 	epoch.All, err = everyonesEpoch(ctx, tx)
-	return epoch, err
+	return epoch, span, err
 }
 
 func everyonesEpoch(ctx context.Context, q querier) (epoch uint32, err error) {
@@ -152,12 +153,13 @@ const (
 // appendEntries numbers the entries and writes them. It waits for its turn, and
 // from then on every other writer of the ledger waits for the commit: that is
 // what puts numbers in the order of commits. So it comes last in a transaction.
-func appendEntries(ctx context.Context, tx *sql.Tx, entries []Entry) error {
+func appendEntries(ctx context.Context, tx *sql.Tx, entries []session.Entry) (session.Span, error) {
 	var last int64
 	err := tx.QueryRowContext(ctx, `UPDATE turns SET n = n + $1 WHERE name = $2 RETURNING n`, len(entries), turnOfLedger).Scan(&last)
 	if err != nil {
-		return err
+		return session.Span{}, err
 	}
+	span := session.Span{First: last - int64(len(entries)) + 1, Last: last}
 	seq := last - int64(len(entries))
 	for len(entries) > 0 {
 		chunk := entries[:min(entriesAtOnce, len(entries))]
@@ -176,8 +178,8 @@ func appendEntries(ctx context.Context, tx *sql.Tx, entries []Entry) error {
 			INSERT INTO ends (seq, session_id, user_id, epoch_user, epoch_all, keep_id, reason, actor, at)
 			VALUES `+strings.Join(rows, ", "), args...)
 		if err != nil {
-			return err
+			return session.Span{}, err
 		}
 	}
-	return nil
+	return span, nil
 }

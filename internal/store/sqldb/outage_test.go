@@ -58,7 +58,7 @@ func TestPausedPostgresIsUnavailableInTime(t *testing.T) {
 	})
 	t.Run("transaction", func(t *testing.T) {
 		slow(t, 2300*time.Millisecond, func(ctx context.Context) error {
-			_, err := db.Ledger().RaiseUser(ctx, u.ID, "", forced, at)
+			_, _, err := db.Ledger().RaiseUser(ctx, u.ID, "", forced, at)
 			return err
 		})
 	})
@@ -90,7 +90,7 @@ func TestPausedPostgresIsUnavailableInTime(t *testing.T) {
 	}
 	t.Run("transaction, server gone", func(t *testing.T) {
 		slow(t, 2300*time.Millisecond, func(ctx context.Context) error {
-			_, err := db.Ledger().RaiseUser(ctx, u.ID, "", forced, at)
+			_, _, err := db.Ledger().RaiseUser(ctx, u.ID, "", forced, at)
 			return err
 		})
 	})

@@ -203,5 +203,8 @@ func (s *Sessions) Renew(ctx context.Context, old, next session.Session) error {
 	})
 }
 
+// Applied implements session.Store: what has been committed here stays.
+func (s *Sessions) Applied(context.Context, session.Span) error { return nil }
+
 // Ping implements session.Store.
 func (s *Sessions) Ping(ctx context.Context) error { return s.db.Ping(ctx) }

@@ -50,7 +50,7 @@ func TestRaisedEpochEndsAtCommit(t *testing.T) {
 		db, _ := open(t)
 		raises := map[session.Reason]func(u user.ID) error{
 			session.Logout: func(u user.ID) error {
-				_, err := db.Ledger().RaiseUser(ctx, u, "", session.Why{Reason: session.Logout}, at)
+				_, _, err := db.Ledger().RaiseUser(ctx, u, "", session.Why{Reason: session.Logout}, at)
 				return err
 			},
 			session.Password: func(u user.ID) error {
@@ -66,7 +66,7 @@ func TestRaisedEpochEndsAtCommit(t *testing.T) {
 				return err
 			},
 			session.Reuse: func(user.ID) error {
-				_, err := db.Ledger().RaiseAll(ctx, session.Why{Reason: session.Reuse}, at)
+				_, _, err := db.Ledger().RaiseAll(ctx, session.Why{Reason: session.Reuse}, at)
 				return err
 			},
 		}
@@ -105,7 +105,7 @@ func TestRaisedEpochEndsAtCommit(t *testing.T) {
 			}
 
 			// A later raise marks it, and does not change why it ended.
-			epoch, err := db.Ledger().RaiseUser(ctx, u.ID, "", session.Why{Reason: session.Replaced}, at)
+			epoch, _, err := db.Ledger().RaiseUser(ctx, u.ID, "", session.Why{Reason: session.Replaced}, at)
 			must(t, err)
 			_, err = db.Sessions().EndUser(ctx, u.ID, epoch, "", session.Why{Reason: session.Replaced}, at)
 			must(t, err)
@@ -157,7 +157,7 @@ func TestKeptSessionNeverLooksEnded(t *testing.T) {
 			var epoch user.Epoch
 			var err error
 			if i%2 == 0 {
-				epoch, err = db.Ledger().RaiseUser(ctx, u.ID, mine.ID, forced, at)
+				epoch, _, err = db.Ledger().RaiseUser(ctx, u.ID, mine.ID, forced, at)
 			} else {
 				epoch, err = db.Users().SetPassword(ctx, u.ID, "", "x", user.Change{At: at, Keep: string(mine.ID)})
 			}
@@ -179,11 +179,11 @@ func TestKeepRevivesNothing(t *testing.T) {
 		db, _ := open(t)
 		ends := map[string]func(s session.Session){
 			"by an end of all not yet marked": func(session.Session) {
-				_, err := db.Ledger().RaiseAll(ctx, forced, at)
+				_, _, err := db.Ledger().RaiseAll(ctx, forced, at)
 				must(t, err)
 			},
 			"by an end of the user not yet marked": func(s session.Session) {
-				_, err := db.Ledger().RaiseUser(ctx, s.User, "", forced, at)
+				_, _, err := db.Ledger().RaiseUser(ctx, s.User, "", forced, at)
 				must(t, err)
 			},
 			"itself": func(s session.Session) {
@@ -198,7 +198,7 @@ func TestKeepRevivesNothing(t *testing.T) {
 			s := start(t, db, u.ID, name)
 			end(s)
 			why := session.Why{Reason: session.Logout}
-			epoch, err := db.Ledger().RaiseUser(ctx, u.ID, s.ID, why, at)
+			epoch, _, err := db.Ledger().RaiseUser(ctx, u.ID, s.ID, why, at)
 			must(t, err)
 			wantReason(t, "ended "+name+", then kept by a raise", db, s.ID, session.Forced)
 			_, err = db.Sessions().EndUser(ctx, u.ID, epoch, s.ID, why, at)
@@ -207,9 +207,9 @@ func TestKeepRevivesNothing(t *testing.T) {
 
 			// Nor can somebody else keep it.
 			live := start(t, db, u.ID, name+" again")
-			_, err = db.Ledger().RaiseUser(ctx, stranger.ID, live.ID, why, at)
+			_, _, err = db.Ledger().RaiseUser(ctx, stranger.ID, live.ID, why, at)
 			must(t, err)
-			_, err = db.Ledger().RaiseUser(ctx, u.ID, "", why, at)
+			_, _, err = db.Ledger().RaiseUser(ctx, u.ID, "", why, at)
 			must(t, err)
 			wantReason(t, "kept by a stranger", db, live.ID, session.Logout)
 		}
@@ -231,7 +231,7 @@ func TestExpiredIsGone(t *testing.T) {
 		}
 		n, err := db.Sessions().End(ctx, ids[:1], forced, late)
 		must(t, err)
-		epoch, err := db.Ledger().RaiseUser(ctx, u.ID, "", forced, late)
+		epoch, _, err := db.Ledger().RaiseUser(ctx, u.ID, "", forced, late)
 		must(t, err)
 		wantReason(t, "expired before the raise", db, ids[1], session.Expired)
 		m, err := db.Sessions().EndUser(ctx, u.ID, epoch, "", forced, late)
@@ -269,7 +269,7 @@ func TestEndAllGoesOnPastOneBatch(t *testing.T) {
 		if len(seen) != more+1 {
 			t.Errorf("scanned %d of %d", len(seen), more+1)
 		}
-		epoch, err := db.Ledger().RaiseAll(ctx, forced, at)
+		epoch, _, err := db.Ledger().RaiseAll(ctx, forced, at)
 		must(t, err)
 		n, err := db.Sessions().EndAll(ctx, epoch, forced, at)
 		must(t, err)

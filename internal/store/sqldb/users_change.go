@@ -27,7 +27,7 @@ func (s *Users) SetPassword(ctx context.Context, id user.ID, old, hash string, c
 			return err
 		}
 		why := session.Why{Reason: session.Password, Actor: c.Actor}
-		epoch, err = afterRaise(ctx, tx, id, raised, session.ID(c.Keep), why, c.At)
+		epoch, _, err = afterRaise(ctx, tx, id, raised, session.ID(c.Keep), why, c.At)
 		return err
 	})
 	return epoch, err
@@ -54,7 +54,7 @@ func (s *Users) Disable(ctx context.Context, id user.ID, c user.Change) (epoch u
 			return err
 		}
 		why := session.Why{Reason: session.Disabled, Actor: c.Actor}
-		epoch, err = afterRaise(ctx, tx, id, raised, "", why, c.At)
+		epoch, _, err = afterRaise(ctx, tx, id, raised, "", why, c.At)
 		return err
 	})
 	return epoch, err
@@ -99,7 +99,7 @@ func (s *Users) SetRole(ctx context.Context, id user.ID, role user.Role, c user.
 			return err
 		}
 		why := session.Why{Reason: session.Forced, Actor: c.Actor}
-		epoch, err = afterRaise(ctx, tx, id, raised, "", why, c.At)
+		epoch, _, err = afterRaise(ctx, tx, id, raised, "", why, c.At)
 		changed = err == nil
 		return err
 	})

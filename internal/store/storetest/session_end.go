@@ -102,20 +102,20 @@ type watchedLedger struct {
 	calls  int
 }
 
-func (l *watchedLedger) RecordEnd(ctx context.Context, ids []session.ID, why session.Why, now time.Time) error {
+func (l *watchedLedger) RecordEnd(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (session.Span, error) {
 	l.calls++
 	if l.before != nil {
 		l.before()
 	}
 	if l.fail != nil {
-		return l.fail
+		return session.Span{}, l.fail
 	}
 	return l.Ledger.RecordEnd(ctx, ids, why, now)
 }
 
-func (l *watchedLedger) RaiseUser(ctx context.Context, u user.ID, keep session.ID, why session.Why, now time.Time) (user.Epoch, error) {
+func (l *watchedLedger) RaiseUser(ctx context.Context, u user.ID, keep session.ID, why session.Why, now time.Time) (user.Epoch, session.Span, error) {
 	if l.fail != nil {
-		return user.Epoch{}, l.fail
+		return user.Epoch{}, session.Span{}, l.fail
 	}
 	return l.Ledger.RaiseUser(ctx, u, keep, why, now)
 }
@@ -176,7 +176,7 @@ func endIsRepeatable(t *testing.T, w *world) {
 	w.mustBeEnded(late, session.Expired)
 
 	// An end of a user that arrives late, or twice, spares sessions begun since.
-	epoch, err := w.Ledger.RaiseUser(ctx, u.ID, "", forced, w.clock.Now())
+	epoch, _, err := w.Ledger.RaiseUser(ctx, u.ID, "", forced, w.clock.Now())
 	must(t, err)
 	_, err = w.Store.EndUser(ctx, u.ID, epoch, "", forced, w.clock.Now())
 	must(t, err)
@@ -225,7 +225,7 @@ func endUserMissesNone(t *testing.T, w *world) {
 	var last user.Epoch
 	for range 10 {
 		time.Sleep(5 * time.Millisecond)
-		epoch, err := w.Ledger.RaiseUser(ctx, u.ID, "", forced, w.clock.Now())
+		epoch, _, err := w.Ledger.RaiseUser(ctx, u.ID, "", forced, w.clock.Now())
 		must(t, err)
 		_, err = w.Store.EndUser(ctx, u.ID, epoch, "", forced, w.clock.Now())
 		must(t, err)

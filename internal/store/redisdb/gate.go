@@ -1,0 +1,277 @@
+package redisdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+
+	"gatehouse/internal/session"
+)
+
+// Redis may lose what it has answered: a crash without an append-only file, a
+// replica promoted before it had everything, a snapshot put back. Sessions lost
+// that way cost a log-in; ends lost that way would bring sessions back (I5).
+// The gate stands between this node and the server: a connection is used only
+// while its server is known to have applied the ledger as far as this node
+// knows it, and what is missing is applied again first, whatever the age of the
+// data. The server says how far it is in "seq", and whose in "ledger".
+type gate struct {
+	raw    *Store // the same server, without a gate: for applying
+	ledger session.Ledger
+	name   string        // of the ledger; a server that follows another one is refused
+	lease  time.Duration // how long head may be trusted without the ledger's word
+	log    *slog.Logger
+
+	mu       sync.Mutex
+	head     int64     // newest entry of the ledger that this node knows of
+	asked    time.Time // when the ledger last told
+	refused  error     // the server and the ledger do not belong together
+	applying *catchUp  // under way, or nil
+}
+
+const (
+	// compareEvery is how often a node asks the ledger for its newest entry,
+	// and how long a connection is used without asking its server again. The
+	// design allows a second.
+	compareEvery = 500 * time.Millisecond
+	// headTimeout bounds the question to the ledger that a new connection
+	// waits for; if there is no answer the last one counts, for the lease.
+	headTimeout = 100 * time.Millisecond
+	// applyBatch is how many entries one script run applies.
+	applyBatch = 200
+)
+
+// Errors of the gate; both wrap session.ErrUnavailable where a check meets them.
+var (
+	// ErrLedgerOlder: the server has applied more ends than the ledger has. The
+	// database was restored from a backup, and ends are missing from it.
+	ErrLedgerOlder = errors.New("redisdb: the database is older than Redis")
+	// ErrOtherLedger: the server holds sessions of another installation.
+	ErrOtherLedger = errors.New("redisdb: Redis belongs to another database")
+	errLease       = errors.New("redisdb: the database has been silent for longer than the lease")
+	errBehind      = errors.New("redisdb: Redis is behind the ledger")
+)
+
+// position is how far a server has applied which ledger.
+type position struct {
+	seq    int64
+	ledger string // empty: a server that has never followed one
+}
+
+func positionOf(c redis.Conn) (p position, err error) {
+	reply, err := redis.Values(c.Do("MGET", "seq", "ledger"))
+	if err != nil {
+		return p, err
+	}
+	var seq, name []byte
+	if _, err = redis.Scan(reply, &seq, &name); err != nil {
+		return p, err
+	}
+	if seq != nil {
+		p.seq, err = redis.Int64(seq, nil)
+	}
+	p.ledger = string(name)
+	return p, err
+}
+
+// prove returns nil if the server behind c has applied what this node knows of
+// the ledger, applying what is missing first if that can be done before ctx
+// ends; if not it goes on without the caller. fresh asks the ledger itself, for
+// a connection to a server about which nothing is known.
+func (g *gate) prove(ctx context.Context, c redis.Conn, fresh bool) error {
+	if fresh {
+		g.ask(ctx)
+	}
+	head, err := g.known()
+	if err != nil {
+		return err
+	}
+	p, err := positionOf(c)
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.ledger != "" && p.ledger != g.name:
+		return g.refuse(fmt.Errorf("%w (it follows ledger %.8s…, the database is %.8s…)", ErrOtherLedger, p.ledger, g.name))
+	case p.seq > head:
+		// Unless the ledger has grown since we asked.
+		if head, err = g.ask(ctx); err == nil && p.seq > head {
+			return g.refuse(fmt.Errorf("%w: Redis has applied end %d, the database knows %d", ErrLedgerOlder, p.seq, head))
+		}
+		return err
+	case p.seq == head && p.ledger != "":
+		return nil
+	}
+	if err := g.catchUp(ctx, head); err != nil {
+		return err
+	}
+	if p, err = positionOf(c); err != nil {
+		return err
+	}
+	if p.seq < head {
+		return errBehind // c leads to another server than the one that caught up
+	}
+	return nil
+}
+
+// ask asks the ledger how long it is.
+func (g *gate) ask(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, headTimeout)
+	defer cancel()
+	g.mu.Lock()
+	before := g.head
+	g.mu.Unlock()
+	head, err := g.ledger.Head(ctx)
+	if err != nil {
+		return before, err
+	}
+	if head < before { // it only grows, unless an older copy has taken its place
+		return before, g.refuse(fmt.Errorf("%w: it knows end %d, and has known %d", ErrLedgerOlder, head, before))
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asked = time.Now()
+	g.head = max(g.head, head)
+	return g.head, nil
+}
+
+// known returns the newest entry this node knows of, or why nothing may be
+// served.
+func (g *gate) known() (int64, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.refused != nil:
+		return 0, g.refused
+	case time.Since(g.asked) > g.lease:
+		return 0, errLease
+	}
+	return g.head, nil
+}
+
+// refuse shuts the gate until the program is started again: which of the two is
+// right is the operator's to say.
+func (g *gate) refuse(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.refused == nil {
+		g.refused = err
+		g.log.Error("no session can be checked until this is settled and the program restarted", "error", err.Error())
+	}
+	return err
+}
+
+// catchUp is one run over the missing entries, shared by all who wait for it.
+type catchUp struct {
+	done chan struct{}
+	err  error
+}
+
+// catchUp brings the server up to at least head, or joins the run under way. If
+// ctx ends first the run goes on.
+func (g *gate) catchUp(ctx context.Context, head int64) error {
+	g.mu.Lock()
+	run := g.applying
+	if run == nil {
+		run = &catchUp{done: make(chan struct{})}
+		g.applying = run
+		go func() {
+			run.err = g.apply(context.WithoutCancel(ctx))
+			g.mu.Lock()
+			g.applying = nil
+			g.mu.Unlock()
+			close(run.done)
+		}()
+	}
+	g.mu.Unlock()
+	select {
+	case <-run.done:
+		return run.err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: entry %d is still to be applied", errBehind, head)
+	}
+}
+
+// apply applies every entry after the server's own position.
+func (g *gate) apply(ctx context.Context) error {
+	begin, applied := time.Now(), 0
+	for {
+		var p position
+		err := g.raw.client.do(ctx, func(c boundConn) (err error) {
+			if _, err = c.Do("SET", "ledger", g.name, "NX"); err != nil {
+				return err
+			}
+			p, err = positionOf(c)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		entries, err := g.ledger.After(ctx, p.seq, 10*applyBatch)
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			return g.report(ctx, p.seq, applied, time.Since(begin))
+		}
+		if err := g.raw.replay(ctx, entries); err != nil {
+			return err
+		}
+		applied += len(entries)
+	}
+}
+
+// report also settles a ledger whose newest entries have been pruned, all of
+// them older than any session: there is nothing to apply and head is reached.
+func (g *gate) report(ctx context.Context, seq int64, applied int, took time.Duration) error {
+	if head, err := g.ledger.Head(ctx); err != nil {
+		return err
+	} else if entries, err := g.ledger.After(ctx, seq, 1); err == nil && len(entries) == 0 && head > seq {
+		if err := g.raw.Applied(ctx, session.Span{First: seq + 1, Last: head}); err != nil {
+			return err
+		}
+	}
+	if applied > 0 {
+		g.log.Info("Redis has been told again what had ended", "entries", applied, "took", took)
+	}
+	return nil
+}
+
+// watch compares ledger and server until ctx ends. A server that lags is
+// brought up to date; if that cannot be done, every connection has to prove
+// itself anew.
+func (g *gate) watch(ctx context.Context, c *client) {
+	tick := time.NewTicker(compareEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		head, err := g.ask(ctx)
+		if err != nil {
+			continue // the lease runs
+		}
+		err = g.raw.client.do(ctx, func(b boundConn) error {
+			p, err := positionOf(b)
+			if err == nil && p.seq < head {
+				return errBehind
+			}
+			return err
+		})
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, compareEvery)
+		if err := g.catchUp(limited, head); err != nil {
+			c.generation.Add(1)
+		}
+		cancel()
+	}
+}
