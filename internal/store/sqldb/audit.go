@@ -3,6 +3,8 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
+	"encoding/json"
 	"net/netip"
 	"time"
 
@@ -18,39 +20,84 @@ var _ audit.Log = (*Audit)(nil)
 // Audit returns the audit log in db.
 func (db *DB) Audit() *Audit { return &Audit{db} }
 
+// everyoneID stands in user_id for everybody, so that an account's activity is
+// found in the index without passing what happened to no account at all.
+const everyoneID = "*"
+
+func aboutWhom(e audit.Event) string {
+	if e.Kind == audit.EveryoneEnded {
+		return everyoneID
+	}
+	return string(e.User)
+}
+
 // Append implements audit.Log.
 func (a *Audit) Append(ctx context.Context, e audit.Event) error {
 	_, err := a.db.exec(ctx, `
-		INSERT INTO audit (at, kind, user_id, actor, ip, device, note) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		millis(e.At), e.Kind, e.User, e.Actor, ipText(e.IP), storable(e.Device), storable(e.Note))
+		INSERT INTO audit (at, kind, user_id, actor, ip, ip_key, device, note, detail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		millis(e.At), e.Kind, aboutWhom(e), e.Actor, ipText(e.IP), ipKey(e.IP), storable(e.Device), storable(e.Note), detailText(e.Detail))
 	return err
 }
+
+const selectEvents = `SELECT a.at, a.kind, a.user_id, a.actor, a.ip, a.device, a.note, a.detail`
 
 // Recent implements audit.Log.
 func (a *Audit) Recent(ctx context.Context, u user.ID, limit int) (events []audit.Event, err error) {
 	err = a.db.read(ctx, readTimeout, func(ctx context.Context, q querier) error {
 		events = nil
 		return each(ctx, q, func(rows *sql.Rows) error {
-			e, err := scanEvent(rows)
+			var e audit.Event
+			err := scanEvent(rows, &e)
 			events = append(events, e)
 			return err
-		}, `SELECT at, kind, user_id, actor, ip, device, note FROM audit
-			WHERE user_id = $1 ORDER BY at DESC, seq DESC LIMIT $2`, u, limit)
+		}, selectEvents+` FROM (
+				SELECT * FROM (SELECT * FROM audit WHERE user_id = $1 ORDER BY at DESC, seq DESC LIMIT $2) AS own
+				UNION ALL
+				SELECT * FROM (SELECT * FROM audit WHERE user_id = '*' ORDER BY at DESC, seq DESC LIMIT $3) AS everyone
+			) AS a ORDER BY a.at DESC, a.seq DESC LIMIT $4`, u, limit, limit, limit)
 	})
 	return events, err
 }
 
-func scanEvent(rows *sql.Rows) (audit.Event, error) {
+// scanEvent scans what selectEvents selects and then more.
+func scanEvent(rows *sql.Rows, e *audit.Event, more ...any) error {
 	var (
-		e  audit.Event
-		at int64
-		ip string
+		at         int64
+		ip, detail string
 	)
-	err := rows.Scan(&at, &e.Kind, &e.User, &e.Actor, &ip, &e.Device, &e.Note)
+	err := rows.Scan(append([]any{&at, &e.Kind, &e.User, &e.Actor, &ip, &e.Device, &e.Note, &detail}, more...)...)
+	if err != nil {
+		return err
+	}
 	e.At = fromMillis(at)
-	// An address that cannot be read costs the address, not the event.
+	if e.User == everyoneID {
+		e.User = ""
+	}
+	// An address or a detail that cannot be read costs itself, not the event.
 	e.IP, _ = netip.ParseAddr(ip)
-	return e, err
+	if detail != "" && json.Unmarshal([]byte(detail), &e.Detail) != nil {
+		e.Detail = audit.Detail{}
+	}
+	return nil
+}
+
+func detailText(d audit.Detail) string {
+	if d == (audit.Detail{}) {
+		return ""
+	}
+	d.Target = storable(d.Target)
+	text, _ := json.Marshal(d) // numbers and texts: it cannot fail
+	return string(text)
+}
+
+// ipKey makes addresses comparable in both databases.
+func ipKey(ip netip.Addr) string {
+	if !ip.IsValid() {
+		return ""
+	}
+	b := ip.As16()
+	return hex.EncodeToString(b[:])
 }
 
 // Prune implements audit.Log.

@@ -21,9 +21,9 @@ func TestUsers(t *testing.T) {
 
 func TestAudit(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func(t *testing.T) (*sqldb.DB, string)) {
-		storetest.RunAudit(t, func(t *testing.T) audit.Log {
+		storetest.RunAudit(t, func(t *testing.T) (audit.Log, user.Store) {
 			db, _ := open(t)
-			return db.Audit()
+			return db.Audit(), db.Users()
 		})
 	})
 }

@@ -15,21 +15,28 @@ import (
 )
 
 // RunAudit holds a backend to the contract of audit.Log. open is called once
-// per test and returns an empty log.
-func RunAudit(t *testing.T, open func(t *testing.T) audit.Log) {
-	t.Run("EventsComeBackNewestFirst", func(t *testing.T) { eventsComeBack(t, open(t)) })
-	t.Run("AppendsDoNotGetLost", func(t *testing.T) { appendsDoNotGetLost(t, open(t)) })
-	t.Run("Prune", func(t *testing.T) { pruneTakesTheOld(t, open(t)) })
+// per test and returns an empty log and the accounts beside it.
+func RunAudit(t *testing.T, open func(t *testing.T) (audit.Log, user.Store)) {
+	log := func(t *testing.T) audit.Log {
+		log, _ := open(t)
+		return log
+	}
+	t.Run("EventsComeBackNewestFirst", func(t *testing.T) { eventsComeBack(t, log(t)) })
+	t.Run("EveryoneIsToldOfAnEndOfEveryone", func(t *testing.T) { everyoneIsTold(t, log(t)) })
+	t.Run("AppendsDoNotGetLost", func(t *testing.T) { appendsDoNotGetLost(t, log(t)) })
+	t.Run("Prune", func(t *testing.T) { pruneTakesTheOld(t, log(t)) })
+	runAuditSearch(t, open)
 }
 
 func eventsComeBack(t *testing.T, log audit.Log) {
 	ctx := context.Background()
 	u, other := user.NewID(), user.NewID()
 	events := []audit.Event{
-		{At: at, Kind: audit.SignUp, User: u, Actor: u, IP: netip.MustParseAddr("192.0.2.7"), Device: "Chrome · Windows"},
+		{At: at, Kind: audit.SignUp, User: u, Actor: u, IP: netip.MustParseAddr("192.0.2.7"), Device: "Chrome · Windows", Detail: audit.Detail{Remember: true}},
 		{At: at.Add(time.Second), Kind: audit.LoginFailed, User: u, IP: netip.MustParseAddr("2001:db8::1")},
 		{At: at.Add(time.Second), Kind: audit.Login, User: u, Actor: u}, // the same millisecond: the later one is newer
-		{At: at.Add(time.Minute), Kind: audit.SessionsEnded, User: u, Actor: other, Note: "분실한 휴대폰\nlost phone"},
+		{At: at.Add(time.Minute), Kind: audit.SessionsEnded, User: u, Actor: other, Note: "분실한 휴대폰\nlost phone",
+			Detail: audit.Detail{Ended: 3, Partial: true, Replaced: true, From: user.RoleUser, To: user.RoleAdmin, Target: "Whale · \"Windows\""}},
 	}
 	for _, e := range events {
 		must(t, log.Append(ctx, e))
@@ -50,7 +57,24 @@ func eventsComeBack(t *testing.T, log audit.Log) {
 		t.Errorf("an account without events has %d", len(none))
 	}
 	// Headers bring all kinds of bytes; they cost neither the event nor a log-in.
-	must(t, log.Append(ctx, audit.Event{At: at, Kind: audit.Login, User: user.NewID(), Device: "a\x00\xff", Note: "\xf0\x28"}))
+	must(t, log.Append(ctx, audit.Event{At: at, Kind: audit.Login, User: user.NewID(), Device: "a\x00\xff", Note: "\xf0\x28", Detail: audit.Detail{Target: "\x00\xff"}}))
+}
+
+// What hit everyone is part of everybody's activity, in its place.
+func everyoneIsTold(t *testing.T, log audit.Log) {
+	ctx := context.Background()
+	u := user.NewID()
+	before := audit.Event{At: at, Kind: audit.Login, User: u, Actor: u}
+	end := audit.Event{At: at.Add(time.Second), Kind: audit.EveryoneEnded, Detail: audit.Detail{Ended: 7}}
+	after := audit.Event{At: at.Add(time.Minute), Kind: audit.Login, User: u, Actor: u}
+	for _, e := range []audit.Event{before, end, after, {At: at.Add(time.Second), Kind: audit.LoginFailed}} {
+		must(t, log.Append(ctx, e))
+	}
+	got, err := log.Recent(ctx, u, 10)
+	must(t, err)
+	if diff := cmp.Diff([]audit.Event{after, end, before}, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func appendsDoNotGetLost(t *testing.T, log audit.Log) {
