@@ -25,4 +25,9 @@ var (
 	// PasswordChange bounds guessing at the current password from a session
 	// left open, by the user's id.
 	PasswordChange = Rule{Name: "password-change", Burst: 5, Every: time.Minute}
+	// AuditBucket bounds how often one bucket's refusals, or one client's tries
+	// at accounts that do not exist, are written to the audit log.
+	AuditBucket = Rule{Name: "audit-bucket", Burst: 1, Every: time.Minute}
+	// AuditFlood bounds all of these together: 17,280 rows a day, some 3 MB.
+	AuditFlood = Rule{Name: "audit-flood", Burst: 120, Every: 5 * time.Second}
 )

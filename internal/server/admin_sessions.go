@@ -81,11 +81,12 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	receipt, err := s.Sessions.End(r.Context(), []session.ID{id}, forcedBy(me(r).User))
+	if one.User != "" {
+		s.noteEnd(r, audit.Event{Kind: audit.SessionEnded, User: one.User, Actor: me(r).User, Note: reasonText(r),
+			Detail: audit.Detail{Target: one.Device.String()}}, receipt, err)
+	}
 	if err != nil {
 		return err
-	}
-	if one.User != "" {
-		s.note(r, audit.Event{Kind: audit.SessionEnded, User: one.User, Actor: me(r).User, Note: reasonText(r)})
 	}
 	s.flashReceipt(r, receipt)
 	return seeOther(w, "/admin/sessions")

@@ -81,10 +81,10 @@ func (s *Server) endUserSessions(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	receipt, err := s.Sessions.EndUser(r.Context(), u.ID, "", forcedBy(me(r).User))
+	s.noteEnd(r, audit.Event{Kind: audit.SessionsEnded, User: u.ID, Actor: me(r).User, Note: reasonText(r)}, receipt, err)
 	if err != nil {
 		return err
 	}
-	s.note(r, audit.Event{Kind: audit.SessionsEnded, User: u.ID, Actor: me(r).User, Note: reasonText(r)})
 	s.flashReceipt(r, receipt)
 	return seeOther(w, "/admin/users")
 }
@@ -99,8 +99,8 @@ func (s *Server) disableUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.note(r, audit.Event{Kind: audit.Disable, User: u.ID, Actor: me(r).User, Note: reasonText(r)})
 	receipt, err := s.Sessions.EndUserAt(r.Context(), u.ID, epoch, "", session.Why{Reason: session.Disabled, Actor: me(r).User})
+	s.noteEnd(r, audit.Event{Kind: audit.Disable, User: u.ID, Actor: me(r).User, Note: reasonText(r)}, receipt, err)
 	if err != nil {
 		return err
 	}
@@ -135,12 +135,16 @@ func (s *Server) setRole(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if changed {
-		s.note(r, audit.Event{Kind: audit.RoleChange, User: u.ID, Actor: me(r).User, Note: string(role)})
-	}
 	// Also when nothing changed: an earlier try may have changed the role and
 	// then not reached the session store.
 	receipt, err := s.Sessions.EndUserAt(r.Context(), u.ID, epoch, "", forcedBy(me(r).User))
+	e := audit.Event{Kind: audit.SessionsEnded, User: u.ID, Actor: me(r).User, Note: reasonText(r)}
+	if changed {
+		e.Kind, e.Detail = audit.RoleChange, audit.Detail{From: u.Role, To: role}
+	}
+	if changed || err != nil || receipt.Ended > 0 {
+		s.noteEnd(r, e, receipt, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (s *Server) flash(r *http.Request) *Flash {
 
 // tooMany says how long to wait.
 func (t *translator) tooMany(wait time.Duration) string {
-	seconds, _ := strconv.Atoi(waitSeconds(&tooManyError{wait}))
+	seconds, _ := strconv.Atoi(waitSeconds(&tooManyError{wait: wait}))
 	return t.T("too_many", "Wait", t.duration(time.Duration(seconds)*time.Second))
 }
 

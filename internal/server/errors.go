@@ -23,8 +23,12 @@ var (
 	errHalfPassword = errors.New("server: password changed, other sessions not ended")
 )
 
-// tooManyError refuses a try until wait has passed.
-type tooManyError struct{ wait time.Duration }
+// tooManyError refuses a try until wait has passed. bucket names the allowance
+// that is used up.
+type tooManyError struct {
+	wait   time.Duration
+	bucket string
+}
 
 func (e *tooManyError) Error() string { return "server: too many tries" }
 

@@ -131,7 +131,7 @@ func TestLocalesHaveEveryKey(t *testing.T) {
 			findAll("", `"((?:title|flash|confirm|status)_[a-z_]+[a-z])"`, handlers),
 			findAll("", `Base\(r, "([a-z_]+)"`, handlers),
 		),
-		"plain problems": findAll("", `"((?:username|password)_required)"`, handlers),
+		"plain problems": findAll("", `"((?:username|password)_required|audit_[a-z]+_invalid)"`, handlers),
 		"reasons":        findAll("ended_", `Reason = "([a-z_]+)"`, sources(t, "../session/*.go")),
 		"activities":     findAll("activity_", `Kind\s+= "([a-z_]+)"`, sources(t, "../audit/*.go")),
 		"roles":          findAll("role_", `Role = "([a-z_]+)"`, sources(t, "../user/*.go")),

@@ -13,7 +13,7 @@ func (s *Server) take(r *http.Request, rule limit.Rule, key string) error {
 		return err
 	}
 	if wait > 0 {
-		return &tooManyError{wait}
+		return &tooManyError{wait: wait, bucket: rule.Name + " " + key}
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 
-	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
@@ -56,6 +55,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.loginPage(w, r, http.StatusUnprocessableEntity, f, "", s.translator(r).invalid(missing))
 	}
 	if err := s.takeLogin(r, f.login); err != nil {
+		s.noteLimitedLogin(r, f.login, err)
 		return s.refusedLogin(w, r, f, err)
 	}
 	u, err := s.Users.Authenticate(r.Context(), f.login, f.password)
@@ -68,7 +68,6 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.refusedLogin(w, r, f, err)
 	}
 	s.rememberDevice(w, r, f.login)
-	s.note(r, audit.Event{Kind: audit.Login, User: u.ID, Actor: u.ID})
 	return seeOther(w, f.after())
 }
 

@@ -21,10 +21,11 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	mine := me(with)
-	if _, err := s.Sessions.End(r.Context(), []session.ID{mine.ID}, session.Why{Reason: session.Logout, Actor: mine.User}); err != nil {
+	receipt, err := s.Sessions.End(r.Context(), []session.ID{mine.ID}, session.Why{Reason: session.Logout, Actor: mine.User})
+	s.noteEnd(with, audit.Event{Kind: audit.Logout, User: mine.User, Actor: mine.User}, receipt, err)
+	if err != nil {
 		return err
 	}
-	s.note(with, audit.Event{Kind: audit.Logout, User: mine.User, Actor: mine.User})
 	return s.loggedOut(w, with, session.Logout)
 }
 

@@ -33,12 +33,28 @@ func (s *Server) mypage(w http.ResponseWriter, r *http.Request) error {
 		Devices: deviceRows(sessions, mine.ID),
 	}
 	for _, e := range events {
-		if e.Kind == audit.RoleChange {
-			e.Note = s.translator(r).T("role_" + e.Note)
+		if e.Kind == audit.EveryoneEnded && e.At.Before(u.CreatedAt) {
+			continue // not everyone then
 		}
-		page.Activity = append(page.Activity, ActivityRow{Event: e, ByOther: e.Actor != mine.User})
+		page.Activity = append(page.Activity, activityRow(s.translator(r), e))
 	}
 	return s.views.render(w, http.StatusOK, "mypage", page)
+}
+
+// activityRow returns an event as its account's owner sees it: that an
+// administrator did it, but not which one.
+func activityRow(t *translator, e audit.Event) ActivityRow {
+	row := ActivityRow{Event: e, Facts: t.facts(e)}
+	switch e.By() {
+	case audit.ByOther:
+		row.By = t.T("by_admin")
+	case audit.ByOperator:
+		row.By = t.T("by_operator")
+	}
+	if e.Kind == audit.SessionEnded && e.Detail.Replaced {
+		row.By = "" // whoever logged in where the owner had been was not an administrator's act
+	}
+	return row
 }
 
 // signedInBase is base with the message that the last POST left.
@@ -80,14 +96,18 @@ func (s *Server) endMine(w http.ResponseWriter, r *http.Request) error {
 		s.setFlash(r, true, t.HTML("flash_session_gone"))
 		return seeOther(w, "/mypage")
 	}
-	if _, err := s.Sessions.End(r.Context(), []session.ID{id}, session.Why{Reason: session.Logout, Actor: mine.User}); err != nil {
+	receipt, err := s.Sessions.End(r.Context(), []session.ID{id}, session.Why{Reason: session.Logout, Actor: mine.User})
+	e := audit.Event{Kind: audit.SessionEnded, User: mine.User, Actor: mine.User, Detail: audit.Detail{Target: sessions[at].Device.String()}}
+	if id == mine.ID {
+		e.Kind, e.Detail = audit.Logout, audit.Detail{}
+	}
+	s.noteEnd(r, e, receipt, err)
+	if err != nil {
 		return err
 	}
 	if id == mine.ID {
-		s.note(r, audit.Event{Kind: audit.Logout, User: mine.User, Actor: mine.User})
 		return s.loggedOut(w, r, session.Logout)
 	}
-	s.note(r, audit.Event{Kind: audit.SessionEnded, User: mine.User, Actor: mine.User, Note: sessions[at].Device.String()})
 	s.setFlash(r, true, t.HTML("flash_session_ended"))
 	return seeOther(w, "/mypage")
 }
@@ -96,10 +116,12 @@ func (s *Server) endMine(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) endOthers(w http.ResponseWriter, r *http.Request) error {
 	mine := me(r)
 	receipt, err := s.Sessions.EndUser(r.Context(), mine.User, mine.ID, session.Why{Reason: session.Logout, Actor: mine.User})
+	if err != nil || receipt.Ended > 0 {
+		s.noteEnd(r, audit.Event{Kind: audit.SessionsEnded, User: mine.User, Actor: mine.User}, receipt, err)
+	}
 	if err != nil {
 		return err
 	}
-	s.note(r, audit.Event{Kind: audit.SessionsEnded, User: mine.User, Actor: mine.User})
 	s.setFlash(r, true, s.translator(r).HTML("flash_others_ended", "Count", receipt.Ended))
 	return seeOther(w, "/mypage")
 }

@@ -20,7 +20,7 @@ type Base struct {
 	RequestID string    // for error pages
 	Now       time.Time // "3 minutes ago" is counted from here
 	Me        *Me       // nil on public pages
-	Section   string    // "mypage", "password", "admin_sessions", "admin_users": the current entry of the navigation
+	Section   string    // "mypage", "password", "admin_sessions", "admin_users", "admin_audit": the current entry of the navigation
 	Flash     *Flash    // what the last POST did; nil if nothing to say
 }
 
@@ -79,7 +79,8 @@ type DeviceRow struct {
 // ActivityRow is one line of "recent activity".
 type ActivityRow struct {
 	audit.Event
-	ByOther bool // somebody else than the account's owner did it
+	By    string   // "by an administrator"; empty: the account's owner, or nobody knows
+	Facts []string // translated
 }
 
 // PasswordPage is password.html.
@@ -114,6 +115,46 @@ type AdminUsersPage struct {
 type UserRow struct {
 	user.User
 	Self bool // the administrator who is looking
+}
+
+// AdminAuditPage is admin_audit.html.
+type AdminAuditPage struct {
+	Base
+	Form      Form // q, kind, from, to
+	Filtered  bool // Form says something
+	Kinds     []Choice
+	Several   bool // more than one kind is chosen
+	Rows      []AuditRow
+	CSVURL    string
+	NewestURL string // empty: this is the newest page
+	OlderURL  string // empty: nothing is older
+}
+
+// Choice is one option of a select.
+type Choice struct {
+	Value, Label string
+	Chosen       bool
+}
+
+// AuditRow is one line of the audit log.
+type AuditRow struct {
+	audit.Entry
+	Who, By Party
+	Facts   []string // translated
+}
+
+// Party is somebody in the audit log.
+type Party struct {
+	Username string // links to what the log has of the account; empty if there is none
+	Text     string // what to show instead: translated, or the beginning of an id
+}
+
+// Name returns what to show.
+func (p Party) Name() string {
+	if p.Username != "" {
+		return p.Username
+	}
+	return p.Text
 }
 
 // Pager links to the neighbouring pages; an empty URL is no link.

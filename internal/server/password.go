@@ -28,10 +28,13 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	change := user.Change{Actor: mine.User, At: s.Now(), Keep: string(mine.ID)}
 	_, epoch, err := s.Users.ChangePassword(r.Context(), mine.User, r.PostForm.Get("current"), r.PostForm.Get("password"), change)
 	if err != nil {
+		if wrongCurrent(err) {
+			s.note(r, audit.Event{Kind: audit.PasswordFailed, User: mine.User, Actor: mine.User})
+		}
 		return s.refusedPassword(w, r, err)
 	}
-	s.note(r, audit.Event{Kind: audit.PasswordChange, User: mine.User, Actor: mine.User})
 	receipt, err := s.Sessions.EndUserAt(r.Context(), mine.User, epoch, mine.ID, session.Why{Reason: session.Password, Actor: mine.User})
+	s.noteEnd(r, audit.Event{Kind: audit.PasswordChange, User: mine.User, Actor: mine.User}, receipt, err)
 	if err != nil {
 		return fmt.Errorf("%w: %v", errHalfPassword, err)
 	}
@@ -40,6 +43,13 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return seeOther(w, "/mypage")
+}
+
+// wrongCurrent reports whether somebody at an open session did not know the
+// password.
+func wrongCurrent(err error) bool {
+	var invalid user.Invalid
+	return errors.As(err, &invalid) && invalid["current"] == "current_wrong"
 }
 
 func (s *Server) refusedPassword(w http.ResponseWriter, r *http.Request, err error) error {

@@ -27,6 +27,7 @@ var pages = map[string]page{
 	"password":       PasswordPage{},
 	"admin_sessions": AdminSessionsPage{},
 	"admin_users":    AdminUsersPage{},
+	"admin_audit":    AdminAuditPage{},
 	"confirm":        ConfirmPage{},
 	"error":          ErrorPage{},
 }

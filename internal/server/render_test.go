@@ -181,6 +181,7 @@ func TestRenderHooks(t *testing.T) {
 		"password":       {`id="password-form"`, `autocomplete="username"`, `name="current"`},
 		"admin_sessions": {`id="search-form"`, `data-current`, `/end"`, `value="kim"`, `rel="next"`, `aria-current="page"`},
 		"admin_users":    {`/role?role=admin"`, `/disable"`, `/enable"`, `/end-sessions"`},
+		"admin_audit":    {`id="search-form"`, `data-seq="4711"`, `data-kind="login"`, `href="/admin/audit?q=sora"`, `href="/admin/audit.csv?q=kim"`, `rel="next"`, `aria-current="page"`},
 		"confirm_disable": {`id="confirm-form"`, `method="post" action="/admin/users/hyunwoo/role"`, `name="role" value="admin"`, `id="reason"`,
 			`href="/admin/users" autofocus`, `<strong>hyunwoo</strong>`},
 		"confirm_hostile": {`&lt;script&gt;`},

@@ -56,6 +56,8 @@ func (s *Server) routes() *chi.Mux {
 			r.Get("/admin/sessions", s.page(s.adminSessions))
 			r.Get("/admin/sessions/{id}/end", s.page(s.confirmEndSession))
 			r.Post("/admin/sessions/{id}/end", s.page(s.endSession))
+			r.Get("/admin/audit", s.page(s.adminAudit))
+			r.Get("/admin/audit.csv", s.auditCSV) // too long to be held back
 			r.Get("/admin/users", s.page(s.adminUsers))
 			r.Get("/admin/users/{username}/{action}", s.page(s.confirmUserAction))
 			r.Post("/admin/users/{username}/end-sessions", s.page(s.endUserSessions))

@@ -27,6 +27,8 @@ var access = map[string]struct{ stranger, user, admin string }{
 	"GET /admin":                           {"303*", "403", "303"},
 	"GET /admin/sessions":                  {"303*", "403", "200"},
 	"GET /admin/sessions/{id}/end":         {"303*", "403", "200"},
+	"GET /admin/audit":                     {"303*", "403", "200"},
+	"GET /admin/audit.csv":                 {"303*", "403", "200"},
 	"GET /admin/users":                     {"303*", "403", "200"},
 	"GET /admin/users/{username}/{action}": {"303*", "403", "200"},
 

@@ -63,21 +63,35 @@ func samples(t *translator) []sample {
 		device(6, "alexandria.featherstonehaugh-01", "Firefox", "Linux", "desktop", "198.51.100.200", 40*time.Minute, false, false),
 		device(7, "deploy", "curl", "", "terminal", "192.0.2.14", 50*time.Minute, false, false),
 	)
-	event := func(kind audit.Kind, ago time.Duration, device, ip, note string, other bool) ActivityRow {
-		e := audit.Event{At: sampleNow.Add(-ago), Kind: kind, User: "u1", Device: device, Note: note}
+	event := func(kind audit.Kind, ago time.Duration, device, ip, note string, actor user.ID, detail audit.Detail) audit.Event {
+		e := audit.Event{At: sampleNow.Add(-ago), Kind: kind, User: "u1", Actor: actor, Device: device, Note: note, Detail: detail}
 		if ip != "" {
 			e.IP = netip.MustParseAddr(ip)
 		}
-		return ActivityRow{Event: e, ByOther: other}
+		return e
 	}
-	activity := []ActivityRow{
-		event(audit.Login, 20*time.Second, "Chrome · Windows", "203.0.113.24", "", false),
-		event(audit.LoginFailed, 4*time.Minute, "Chrome · Windows", "203.0.113.24", "", false),
-		event(audit.SessionEnded, 3*time.Hour, "Edge · Windows", "203.0.113.9", "lost laptop", true),
-		event(audit.PasswordChange, 26*time.Hour, "Safari · iPadOS", "198.51.100.7", "", false),
-		event(audit.RoleChange, 40*24*time.Hour, "", "", "user → admin", true),
-		event(audit.SignUp, 400*24*time.Hour, "KakaoTalk · Android", "2001:db8::7", "", false),
+	events := []audit.Event{
+		event(audit.Login, 20*time.Second, "Chrome · Windows", "203.0.113.24", "", "u1", audit.Detail{Remember: true}),
+		event(audit.LoginFailed, 4*time.Minute, "Chrome · Windows", "203.0.113.24", "", "", audit.Detail{}),
+		event(audit.SessionEnded, 3*time.Hour, "Edge · Windows", "203.0.113.9", "lost laptop", "u2", audit.Detail{Ended: 1, Target: "Safari · macOS"}),
+		event(audit.PasswordChange, 26*time.Hour, "Safari · iPadOS", "198.51.100.7", "", "u1", audit.Detail{Ended: 2}),
+		event(audit.RoleChange, 40*24*time.Hour, "", "", "", "", audit.Detail{From: user.RoleUser, To: user.RoleAdmin}),
+		event(audit.SignUp, 400*24*time.Hour, "KakaoTalk · Android", "2001:db8::7", "", "u1", audit.Detail{}),
 	}
+	var activity []ActivityRow
+	var auditRows []AuditRow
+	for i, e := range events {
+		activity = append(activity, activityRow(t, e))
+		auditRows = append(auditRows, auditRow(t, audit.Entry{Event: e, Seq: int64(4711 - i), Username: "minji.kim",
+			ActorName: map[user.ID]string{"u1": "minji.kim", "u2": "sora"}[e.Actor]}))
+	}
+	auditRows = append(auditRows,
+		auditRow(t, audit.Entry{Event: audit.Event{At: sampleNow.Add(-time.Hour), Kind: audit.EveryoneEnded, Actor: "u2",
+			Note: "교육이 끝난 뒤 모든 실습용 기기에서 로그아웃 / after the workshop", Detail: audit.Detail{Ended: 1204, Partial: true}}, ActorName: "sora"}),
+		auditRow(t, audit.Entry{Event: audit.Event{At: sampleNow.Add(-2 * time.Hour), Kind: audit.LoginLimited, IP: netip.MustParseAddr("2001:db8:85a3:8d3:1319:8a2e:370:7348"), Device: "curl"}}),
+		auditRow(t, audit.Entry{Event: audit.Event{At: sampleNow.Add(-3 * time.Hour), Kind: audit.Login, User: "Zm9vYmFyYmF6cXV4", Actor: "Zm9vYmFyYmF6cXV4"}}),
+		auditRow(t, audit.Entry{Event: audit.Event{At: sampleNow.Add(-4 * time.Hour), Kind: audit.SessionsEnded, Detail: audit.Detail{Target: "192.0.2.0/24", Ended: 3}}}))
+	kinds := []Choice{{"login", t.T("activity_login"), true}, {"logout", t.T("activity_logout"), false}}
 	loginFailed := Form{Values: map[string]string{"username": "minji.kim", "remember": "on", "next": "/mypage"}, Errors: map[string]string{"": t.T("login_failed")}}
 	signUpFailed := Form{
 		Values: map[string]string{"username": "김민지", "email": "minji@", "name": "김민지"},
@@ -114,6 +128,9 @@ func samples(t *translator) []sample {
 		{"admin_sessions_none", "admin_sessions", AdminSessionsPage{Base: mine("/admin/sessions?q=x", "admin_sessions", true), Query: hostile}},
 		{"admin_users", "admin_users", AdminUsersPage{Base: flash(mine("/admin/users", "admin_users", true), false, t.HTML("flash_user_unchanged", "Who", "sora")), Rows: users, Total: 4, Pager: Pager{Page: 1, Pages: 2, NextURL: "/admin/users?page=2"}}},
 		{"admin_users_none", "admin_users", AdminUsersPage{Base: mine("/admin/users?q=x", "admin_users", true), Query: "x"}},
+		{"admin_audit", "admin_audit", AdminAuditPage{Base: mine("/admin/audit?q=kim&before=5000", "admin_audit", true), Form: Form{Values: map[string]string{"q": "kim", "from": "2026-11-01"}}, Filtered: true, Kinds: kinds, Rows: auditRows, CSVURL: "/admin/audit.csv?q=kim", NewestURL: "/admin/audit?q=kim", OlderURL: "/admin/audit?q=kim&before=4686"}},
+		{"admin_audit_none", "admin_audit", AdminAuditPage{Base: mine("/admin/audit?q=x", "admin_audit", true), Form: Form{Values: map[string]string{"q": hostile}}, Filtered: true, Kinds: kinds, Several: true}},
+		{"admin_audit_wrong", "admin_audit", AdminAuditPage{Base: mine("/admin/audit?q=1/2", "admin_audit", true), Form: Form{Values: map[string]string{"q": "192.0.2.0/33"}, Errors: t.invalid(map[string]string{"q": "audit_network_invalid", "to": "audit_range_invalid", "kind": "audit_kind_invalid"})}, Kinds: kinds}},
 		{"error", "error", ErrorPage{Base: filled(base("/x", ""), t.T("error_not_found_title")), Status: 404, Message: t.T("error_not_found_text"), BackURL: "/"}},
 		{"error_signed_in", "error", ErrorPage{Base: filled(mine("/x", "", false), t.T("error_unavailable_title")), Status: 503, Message: t.T("error_unavailable_text"), BackURL: "/mypage"}},
 	}

@@ -44,6 +44,7 @@ type Config struct {
 type Server struct {
 	Config
 	cookies *session.Cookies
+	noted   limit.Limiter // how often visitors may appear in the audit log
 	origin  *originCheck
 	texts   translators
 	views   *views
@@ -56,6 +57,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		Config:  c,
 		cookies: session.NewCookies(c.Sessions, c.CookieName, c.Secure),
+		noted:   limit.NewMemory(0, c.Now),
 		origin:  newOriginCheck(c.PublicURL),
 	}
 	for dir, load := range map[string]func(fs.FS) error{

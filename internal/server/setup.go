@@ -36,7 +36,7 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.note(r, audit.Event{Kind: audit.SignUp, User: u.ID, Actor: u.ID})
+	s.note(r, audit.Event{Kind: audit.Setup, User: u.ID, Actor: u.ID})
 	if err := s.startSession(w, r, u, false); err != nil {
 		return err
 	}

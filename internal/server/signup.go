@@ -33,15 +33,18 @@ func (s *Server) signUp(w http.ResponseWriter, r *http.Request) error {
 		return s.refusedSignUp(w, r, f, err)
 	}
 	u, err := s.Users.SignUp(r.Context(), f)
+	again := false
 	if usernameTaken(err) {
-		if again, ok := s.submittedTwice(r, f); ok {
-			u, err = again, nil
+		if same, ok := s.submittedTwice(r, f); ok {
+			u, err, again = same, nil, true
 		}
 	}
 	if err != nil {
 		return s.refusedSignUp(w, r, f, err)
 	}
-	s.note(r, audit.Event{Kind: audit.SignUp, User: u.ID, Actor: u.ID})
+	if !again {
+		s.note(r, audit.Event{Kind: audit.SignUp, User: u.ID, Actor: u.ID})
+	}
 	if err := s.startSession(w, r, u, false); err != nil {
 		return err
 	}

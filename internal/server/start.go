@@ -26,6 +26,7 @@ func (s *Server) startSession(w http.ResponseWriter, r *http.Request, u user.Use
 		return err
 	}
 	exchangeOf(r.Context()).session = started.ID
+	s.note(r, audit.Event{Kind: audit.Login, User: u.ID, Actor: u.ID, Detail: audit.Detail{Remember: remember}})
 	return nil
 }
 
@@ -39,28 +40,8 @@ func (s *Server) endPrevious(r *http.Request, u user.User) error {
 		return err
 	}
 	previous, _ := session.FromContext(ctx)
-	_, err = s.Sessions.End(ctx, []session.ID{previous.ID}, session.Why{Reason: session.Replaced, Actor: u.ID})
+	receipt, err := s.Sessions.End(ctx, []session.ID{previous.ID}, session.Why{Reason: session.Replaced, Actor: u.ID})
+	s.noteEnd(r, audit.Event{Kind: audit.SessionEnded, User: previous.User, Actor: u.ID,
+		Detail: audit.Detail{Replaced: true, Target: previous.Device.String()}}, receipt, err)
 	return err
-}
-
-// note writes to the audit log. What has happened has happened: if the log
-// cannot be written the request still succeeds, and the program's log says so.
-func (s *Server) note(r *http.Request, e audit.Event) {
-	x := exchangeOf(r.Context())
-	e.At = s.Now()
-	e.IP = x.ip
-	if e.Device == "" {
-		e.Device = deviceOf(r.UserAgent()).String()
-	}
-	if err := s.Audit.Append(r.Context(), e); err != nil {
-		s.Log.ErrorContext(r.Context(), "audit log", "request", x.id, "kind", e.Kind, "user", e.User, "error", err.Error())
-	}
-}
-
-// noteFailedLogin records a failed try on an account that exists.
-func (s *Server) noteFailedLogin(r *http.Request, err error) {
-	var failed *user.CredentialsError
-	if errors.As(err, &failed) && failed.User != "" {
-		s.note(r, audit.Event{Kind: audit.LoginFailed, User: failed.User})
-	}
 }
