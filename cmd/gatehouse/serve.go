@@ -78,7 +78,7 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	}
 	background, stop := context.WithCancel(ctx)
 	defer stop()
-	go s.prune(background, log, limits.Longest())
+	go s.prune(background, log, limits.Longest(), conf.AuditKept)
 	return serveUntil(ctx, listener, handler, log)
 }
 

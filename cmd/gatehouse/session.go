@@ -178,7 +178,7 @@ func (c sessionEndCmd) endOne(ctx context.Context, p program, s *stores) error {
 		return p.wouldEnd(1, 1)
 	}
 	receipt, err := s.manager().End(ctx, []session.ID{id}, c.why())
-	return c.done(ctx, p, s, receipt, err, audit.SessionEnded, one.User)
+	return c.done(ctx, p, s, receipt, err, audit.Event{Kind: audit.SessionEnded, User: one.User, Detail: audit.Detail{Target: one.Device.String()}})
 }
 
 func (c sessionEndCmd) endUser(ctx context.Context, p program, s *stores) error {
@@ -194,7 +194,7 @@ func (c sessionEndCmd) endUser(ctx context.Context, p program, s *stores) error 
 		return p.wouldEnd(len(list), min(len(list), 1))
 	}
 	receipt, err := s.manager().EndUser(ctx, u.ID, "", c.why())
-	return c.done(ctx, p, s, receipt, err, audit.SessionsEnded, u.ID)
+	return c.done(ctx, p, s, receipt, err, audit.Event{Kind: audit.SessionsEnded, User: u.ID})
 }
 
 func (c sessionEndCmd) endNetwork(ctx context.Context, p program, s *stores) error {
@@ -210,7 +210,7 @@ func (c sessionEndCmd) endNetwork(ctx context.Context, p program, s *stores) err
 		return p.wouldEnd(len(ids), users)
 	}
 	receipt, err := s.manager().End(ctx, ids, c.why())
-	return c.done(ctx, p, s, receipt, err, audit.SessionsEnded, "")
+	return c.done(ctx, p, s, receipt, err, audit.Event{Kind: audit.SessionsEnded, Detail: audit.Detail{Target: network.String()}})
 }
 
 func (c sessionEndCmd) endAll(ctx context.Context, p program, s *stores) error {
@@ -222,7 +222,7 @@ func (c sessionEndCmd) endAll(ctx context.Context, p program, s *stores) error {
 		return p.wouldEnd(len(ids), users)
 	}
 	receipt, err := s.manager().EndAll(ctx, c.why())
-	return c.done(ctx, p, s, receipt, err, audit.SessionsEnded, "")
+	return c.done(ctx, p, s, receipt, err, audit.Event{Kind: audit.EveryoneEnded})
 }
 
 func (p program) wouldEnd(sessions, users int) error {
@@ -231,12 +231,14 @@ func (p program) wouldEnd(sessions, users int) error {
 }
 
 // done prints the receipt, also of an end that was only half done.
-func (c sessionEndCmd) done(ctx context.Context, p program, s *stores, r session.Receipt, err error, kind audit.Kind, u user.ID) error {
+func (c sessionEndCmd) done(ctx context.Context, p program, s *stores, r session.Receipt, err error, e audit.Event) error {
+	e.Note, e.Detail.Ended, e.Detail.Partial = c.Reason, r.Ended, err != nil
 	if err != nil {
-		return fmt.Errorf("%d ended, then: %w; repeat this", r.Ended, err)
+		err = fmt.Errorf("%d ended, then: %w; repeat this", r.Ended, err)
+		return errors.Join(err, s.note(ctx, e))
 	}
 	fmt.Fprintln(p.stdout, receiptText(r))
-	return s.note(ctx, kind, u, c.Reason)
+	return s.note(ctx, e)
 }
 
 // receiptText says what an end did.

@@ -71,9 +71,9 @@ func (s *stores) service(policy user.Policy) (*user.Service, error) {
 }
 
 // note writes what the operator did to the audit log.
-func (s *stores) note(ctx context.Context, kind audit.Kind, u user.ID, text string) error {
-	err := s.db.Audit().Append(ctx, audit.Event{At: time.Now(), Kind: kind, User: u, Note: text})
-	if err != nil {
+func (s *stores) note(ctx context.Context, e audit.Event) error {
+	e.At = time.Now()
+	if err := s.db.Audit().Append(ctx, e); err != nil {
 		return fmt.Errorf("done, but not in the audit log: %w", err)
 	}
 	return nil
@@ -107,7 +107,7 @@ func (c userCreateCmd) Run(ctx context.Context, p program) error {
 			return err
 		}
 		fmt.Fprintf(p.stdout, "created %s (%s)\n", u.Username, u.Role)
-		return s.note(ctx, audit.SignUp, u.ID, string(role))
+		return s.note(ctx, audit.Event{Kind: audit.Create, User: u.ID, Detail: audit.Detail{To: role}})
 	})
 }
 
@@ -166,18 +166,20 @@ func (c userDisableCmd) Run(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		return s.changed(ctx, p, u, epoch, session.Disabled, audit.Disable, "disabled "+u.Username)
+		return s.changed(ctx, p, u, epoch, session.Disabled, audit.Event{Kind: audit.Disable}, "disabled "+u.Username)
 	})
 }
 
 // changed ends the sessions of an account that was changed at epoch, and says so.
-func (s *stores) changed(ctx context.Context, p program, u user.User, epoch user.Epoch, reason session.Reason, kind audit.Kind, text string) error {
+func (s *stores) changed(ctx context.Context, p program, u user.User, epoch user.Epoch, reason session.Reason, e audit.Event, text string) error {
 	receipt, err := s.manager().EndUserAt(ctx, u.ID, epoch, "", session.Why{Reason: reason})
+	e.User, e.Detail.Ended, e.Detail.Partial = u.ID, receipt.Ended, err != nil
 	if err != nil {
-		return fmt.Errorf("%s, but its sessions may not have ended, so repeat this: %w", text, err)
+		err = fmt.Errorf("%s, but its sessions may not have ended, so repeat this: %w", text, err)
+		return errors.Join(err, s.note(ctx, e))
 	}
 	fmt.Fprintf(p.stdout, "%s: %s\n", text, receiptText(receipt))
-	return s.note(ctx, kind, u.ID, "")
+	return s.note(ctx, e)
 }
 
 type userEnableCmd struct {
@@ -192,7 +194,7 @@ func (c userEnableCmd) Run(ctx context.Context, p program) error {
 			return err
 		}
 		fmt.Fprintf(p.stdout, "enabled %s\n", u.Username)
-		return s.note(ctx, audit.Enable, u.ID, "")
+		return s.note(ctx, audit.Event{Kind: audit.Enable, User: u.ID})
 	})
 }
 
@@ -214,10 +216,12 @@ func (c userRoleCmd) Run(ctx context.Context, p program) error {
 			return err
 		}
 		text := u.Username + " is now " + string(role)
+		e := audit.Event{Kind: audit.RoleChange, Detail: audit.Detail{From: u.Role, To: role}}
 		if !changed {
 			text = u.Username + " was already " + string(role)
+			e = audit.Event{Kind: audit.SessionsEnded}
 		}
-		return s.changed(ctx, p, u, epoch, session.Forced, audit.RoleChange, text)
+		return s.changed(ctx, p, u, epoch, session.Forced, e, text)
 	})
 }
 
@@ -242,6 +246,6 @@ func (c userPasswordCmd) Run(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		return s.changed(ctx, p, u, epoch, session.Password, audit.PasswordChange, "changed the password of "+u.Username)
+		return s.changed(ctx, p, u, epoch, session.Password, audit.Event{Kind: audit.PasswordReset}, "changed the password of "+u.Username)
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gatehouse/internal/user"
 )
 
 // Entry is an event with its place in the log and the names to show.
@@ -19,6 +21,7 @@ type Entry struct {
 // Query selects events. The zero Query selects all.
 type Query struct {
 	Text    string       // part of the username of User or Actor, or beginning of IP
+	Account user.ID      // is User or Actor; empty: any
 	Network netip.Prefix // if valid: IP is in it
 	Kinds   []Kind       // one of these; none: any
 	From    time.Time    // not before; zero: any

@@ -84,17 +84,32 @@ const (
 )
 
 func (p *problems) duration(env, value string) time.Duration {
+	return p.durationWithin(env, value, shortest, longest)
+}
+
+func (p *problems) durationWithin(env, value string, shortest, longest time.Duration) time.Duration {
 	value = orDefault(env, value)
 	d, ok := parseDuration(value)
 	switch {
 	case !ok:
 		p.add(env, "is %q: want a number with a unit, such as 90s, 30m, 12h or 14d", value)
 	case d < shortest || d > longest:
-		p.add(env, "is %q: want at least 1s and at most 400d", value)
+		p.add(env, "is %q: want at least %s and at most %s", value, durationText(shortest), durationText(longest))
 	default:
 		return d
 	}
 	return 0
+}
+
+// durationText writes d as parseDuration reads it.
+func durationText(d time.Duration) string {
+	switch {
+	case d%(24*time.Hour) == 0:
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
 }
 
 // parseDuration reads Go's durations, with days in front: 14d, 1d12h.

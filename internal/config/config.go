@@ -36,6 +36,9 @@ type Config struct {
 	// LedgerLease is how long checks go on without word from the database.
 	LedgerLease time.Duration
 
+	// AuditKept is how long the audit log remembers.
+	AuditKept time.Duration
+
 	SignUp         bool // people may sign up by themselves
 	PasswordMin    int  // characters
 	TrustedProxies []netip.Prefix
@@ -78,6 +81,7 @@ func (s Serve) Resolve(environ []string) (Config, error) {
 		RememberIdle:     p.duration("GATEHOUSE_REMEMBER_IDLE", s.RememberIdle),
 		RememberLifetime: p.duration("GATEHOUSE_REMEMBER_LIFETIME", s.RememberLifetime),
 		LedgerLease:      p.duration("GATEHOUSE_LEDGER_LEASE", s.LedgerLease),
+		AuditKept:        p.durationWithin("GATEHOUSE_AUDIT_KEPT", s.AuditKept, time.Hour, 3650*24*time.Hour),
 		SignUp:           p.choice("GATEHOUSE_SIGNUP", s.SignUp, "open", "closed"),
 		PasswordMin:      p.number("GATEHOUSE_PASSWORD_MIN", s.PasswordMin, 8, 15),
 		TrustedProxies:   p.networks("GATEHOUSE_TRUSTED_PROXIES", s.TrustedProxies),

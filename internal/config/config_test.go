@@ -251,7 +251,7 @@ func TestSettings(t *testing.T) {
 		}
 		seen[s.Env] = true
 	}
-	if len(all) != 18 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
+	if len(all) != 19 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
 		t.Errorf("%d settings, first %+v", len(all), all[0])
 	}
 }
@@ -262,5 +262,24 @@ func TestOneOfAPairMayBeShort(t *testing.T) {
 		if _, err := s.Resolve(nil); err != nil {
 			t.Errorf("%+v: %v", s, err)
 		}
+	}
+}
+
+// Laws ask for years of audit log; browsers' limit on cookies is no limit here.
+func TestAuditKept(t *testing.T) {
+	for value, want := range map[string]time.Duration{"": 90 * 24 * time.Hour, "1h": time.Hour, "730d": 730 * 24 * time.Hour, "3650d": 3650 * 24 * time.Hour} {
+		if c, err := (Serve{AuditKept: value}).Resolve(nil); err != nil || c.AuditKept != want {
+			t.Errorf("%q: %v, %v", value, c.AuditKept, err)
+		}
+	}
+	for _, value := range []string{"0", "59m", "3651d", "for ever", "-1h"} {
+		_, err := (Serve{AuditKept: value}).Resolve(nil)
+		if err == nil || !strings.HasPrefix(err.Error(), "GATEHOUSE_AUDIT_KEPT is") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+	_, err := (Serve{AuditKept: "59m"}).Resolve(nil)
+	if want := `GATEHOUSE_AUDIT_KEPT is "59m": want at least 1h and at most 3650d`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -24,6 +24,7 @@ type Serve struct {
 	RememberIdle     string `name:"remember-idle" env:"GATEHOUSE_REMEMBER_IDLE" default:"14d" placeholder:"TIME" help:"The same as session-idle, for people who choose to stay signed in."`
 	RememberLifetime string `name:"remember-lifetime" env:"GATEHOUSE_REMEMBER_LIFETIME" default:"30d" placeholder:"TIME" help:"The same as session-lifetime, for people who choose to stay signed in."`
 	LedgerLease      string `name:"ledger-lease" env:"GATEHOUSE_LEDGER_LEASE" default:"60s" placeholder:"TIME" help:"With Redis: how long sessions are still checked while the database does not answer; after that, checks answer 503, because this node cannot know what others have ended."`
+	AuditKept        string `name:"audit-kept" env:"GATEHOUSE_AUDIT_KEPT" default:"90d" placeholder:"TIME" help:"How long the audit log remembers, 1h to 3650d."`
 	SignUp           string `name:"signup" env:"GATEHOUSE_SIGNUP" default:"open" placeholder:"open|closed" help:"Whether people may sign up by themselves: open or closed."`
 	PasswordMin      string `name:"password-min" env:"GATEHOUSE_PASSWORD_MIN" default:"8" placeholder:"N" help:"Fewest characters of a new password, 8 to 15."`
 	TrustedProxies   string `name:"trusted-proxies" env:"GATEHOUSE_TRUSTED_PROXIES" default:"none" placeholder:"CIDR,..." help:"Addresses or networks of the reverse proxies whose X-Forwarded-For is believed, separated by commas; or none."`

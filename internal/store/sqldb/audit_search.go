@@ -57,6 +57,9 @@ func auditWhere(query audit.Query) (where string, args []any) {
 			OR a.actor IN (SELECT id FROM users WHERE username LIKE ? ESCAPE '\')
 			OR a.ip LIKE ? ESCAPE '\')`, "%"+text+"%", "%"+text+"%", text+"%")
 	}
+	if query.Account != "" {
+		add("(a.user_id = ? OR a.actor = ?)", string(query.Account), string(query.Account))
+	}
 	if query.Network.IsValid() {
 		first, last := networkKeys(query.Network)
 		add("(a.ip_key BETWEEN ? AND ? OR a.ip = ?)", first, last, singleAddress(query.Network))

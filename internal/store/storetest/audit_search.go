@@ -77,6 +77,7 @@ func searchFilters(t *testing.T, log audit.Log, users user.Store) {
 		"part of a name":       {audit.Query{Text: "kim"}, "53210"},
 		"any case":             {audit.Query{Text: "LEE"}, "532"},
 		"whom or who":          {audit.Query{Text: "lee.kim"}, "532"},
+		"an account":           {audit.Query{Account: lee.ID}, "532"},
 		"beginning of IPv4":    {audit.Query{Text: "192.0.2."}, "10"},
 		"beginning of IPv6":    {audit.Query{Text: "2001:DB8:1"}, "4"},
 		"not in the middle":    {audit.Query{Text: "0.2.7"}, ""},
