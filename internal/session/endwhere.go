@@ -100,7 +100,8 @@ func (m *Manager) endMatching(ctx context.Context, f Filter, why Why) (r Receipt
 		}
 	}
 	r.Users = len(users)
-	if r.Users <= maxHit {
+	delete(users, "") // of a record that nobody can read
+	if len(users) <= maxHit {
 		r.Hit = slices.Sorted(maps.Keys(users))
 	}
 	batch = unseen // already gone, or renewed: what they go by now ends with them
@@ -122,8 +123,10 @@ func (m *Manager) each(ctx context.Context, f Filter, now time.Time, fn func(Ses
 			s, err := m.store.Find(ctx, id)
 			var ended *EndedError
 			switch {
-			case errors.As(err, &ended), errors.Is(err, ErrUnreadable), err == nil && s.ExpiredAt(now):
+			case errors.As(err, &ended), err == nil && s.ExpiredAt(now):
 				continue
+			case errors.Is(err, ErrUnreadable):
+				s = Session{ID: id} // somebody's, and to be ended all the same (I12)
 			case err != nil:
 				return err
 			}

@@ -2,8 +2,10 @@ package session
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,6 +61,27 @@ func (f Filter) criteria() (n int) {
 
 // Empty reports whether nothing is set.
 func (f Filter) Empty() bool { return f.criteria() == 0 }
+
+// String says in a line what f selects, for logs.
+func (f Filter) String() string {
+	var parts []string
+	add := func(set bool, name string, value any) {
+		if set {
+			parts = append(parts, fmt.Sprintf("%s=%v", name, value))
+		}
+	}
+	add(f.Everyone, "everyone", "yes")
+	add(len(f.IDs) > 0, "ids", len(f.IDs))
+	add(f.Text != "", FieldText, strconv.Quote(f.Text))
+	add(f.User != "", FieldUser, f.User)
+	add(f.Role != "", FieldRole, f.Role)
+	add(f.IP.IsValid(), FieldIP, f.IP)
+	add(f.Device != "", FieldDevice, strconv.Quote(f.Device))
+	add(f.OlderThan > 0, FieldOlder, f.OlderThan)
+	add(f.IdleFor > 0, FieldIdle, f.IdleFor)
+	add(f.Carrier != "", FieldCarrier, f.Carrier)
+	return strings.Join(parts, " ")
+}
 
 // endable reports whether f says plainly what to end.
 func (f Filter) endable() error {

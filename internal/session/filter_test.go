@@ -126,3 +126,16 @@ func TestFilterThatMayNotEnd(t *testing.T) {
 		}
 	}
 }
+
+func TestFilterString(t *testing.T) {
+	f, err := ParseFilter(map[string]string{"q": "a b", "user": "kim", "role": "user", "ip": "192.0.2.7", "device": "x", "older": "1d", "idle": "5m", "carrier": "cookie"}, findKim)
+	if got, want := f.String(), `q="a b" user=u1 role=user ip=192.0.2.7/32 device="x" older=24h0m0s idle=5m0s carrier=cookie`; err != nil || got != want {
+		t.Errorf("%s, %v, want %s", got, err, want)
+	}
+	if got := (Filter{Everyone: true}).String(); got != "everyone=yes" {
+		t.Error(got)
+	}
+	if got := (Filter{IDs: make([]ID, 3)}).String(); got != "ids=3" {
+		t.Error(got)
+	}
+}
