@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/internal/audit"
 	"gatehouse/internal/config"
+	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
 
@@ -70,9 +71,11 @@ func (c auditListCmd) Run(ctx context.Context, p program) (err error) {
 // query checks what was asked for.
 func (c auditListCmd) query(now time.Time) (q audit.Query, err error) {
 	if c.IP != "" {
-		if q.Network, err = parseNetwork(c.IP); err != nil {
+		network, ok := session.ParseNetwork(c.IP)
+		if !ok {
 			return q, usagef("%q is not an address or network, such as 192.0.2.7 or 192.0.2.0/24", c.IP)
 		}
+		q.Network = network
 	}
 	for _, name := range c.Kind {
 		k, err := audit.ParseKind(name)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"text/tabwriter"
 	"time"
 
@@ -22,21 +21,29 @@ type sessionCmds struct {
 
 type sessionListCmd struct {
 	config.Stores
-	User string `help:"Only this user's." placeholder:"NAME"`
-	JSON bool   `help:"One JSON object per line."`
+	filterFlags
+	JSON bool `help:"One JSON object per line."`
 }
 
 // Run lists sessions, last seen first.
 func (c sessionListCmd) Run(ctx context.Context, p program) (err error) {
+	if err := c.check(); err != nil {
+		return err
+	}
 	s, err := openForCommand(ctx, p, c.Stores)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	list, err := s.listed(ctx, c.User)
+	filter, err := c.filter(ctx, s)
 	if err != nil {
 		return err
 	}
+	page, err := s.manager().Search(ctx, filter, 1, 1<<31)
+	if err != nil {
+		return err
+	}
+	list := page.Sessions
 	if c.JSON {
 		return printJSON(p, list)
 	}
@@ -51,19 +58,6 @@ func (c sessionListCmd) Run(ctx context.Context, p program) (err error) {
 			one.Began.Format(time.DateTime), one.LastSeen.Format(time.DateTime), one.Ends().Format(time.DateTime))
 	}
 	return table.Flush()
-}
-
-// listed returns everybody's sessions, or one user's if name is given.
-func (s *stores) listed(ctx context.Context, name string) ([]session.Session, error) {
-	if name == "" {
-		page, err := s.manager().Search(ctx, session.Filter{}, 1, 1<<31)
-		return page.Sessions, err
-	}
-	u, err := findUser(ctx, s.db.Users(), name)
-	if err != nil {
-		return nil, err
-	}
-	return s.manager().List(ctx, u.ID)
 }
 
 // sessionJSON is a session as --json prints it.
@@ -98,12 +92,11 @@ func printJSON(p program, list []session.Session) error {
 
 type sessionEndCmd struct {
 	config.Stores
-	ID     string `help:"The session of this id." placeholder:"ID"`
-	User   string `help:"All of this user's." placeholder:"NAME"`
-	IP     string `name:"ip" help:"All that logged in from this address or network." placeholder:"CIDR"`
-	All    bool   `help:"Everyone's."`
-	Reason string `help:"Why, for the audit log." placeholder:"TEXT"`
-	DryRun bool   `name:"dry-run" help:"Only say what would be ended."`
+	filterFlags
+	ID     *string `help:"The session of this id." placeholder:"ID"`
+	All    bool    `help:"Everyone's."`
+	Reason string  `help:"Why, for the audit log." placeholder:"TEXT"`
+	DryRun bool    `name:"dry-run" help:"Only say what would be ended."`
 }
 
 // Run ends the selected sessions and prints a receipt.
@@ -116,113 +109,48 @@ func (c sessionEndCmd) Run(ctx context.Context, p program) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	switch {
-	case c.ID != "":
-		return c.endOne(ctx, p, s)
-	case c.User != "":
-		return c.endUser(ctx, p, s)
-	case c.IP != "":
-		return c.endNetwork(ctx, p, s)
-	default:
-		return c.endAll(ctx, p, s)
+	filter, err := c.filter(ctx, s)
+	if err != nil {
+		return err
 	}
+	if c.DryRun {
+		found, err := s.manager().Preview(ctx, filter)
+		if err != nil {
+			return err
+		}
+		return p.wouldEnd(found.Sessions, found.Users)
+	}
+	receipt, err := s.manager().EndWhere(ctx, filter, session.Why{Reason: session.Forced})
+	return c.done(ctx, p, s, filter, receipt, err)
 }
 
-// check wants exactly one selector, and one that can be understood.
+// check wants an id, everyone or a filter, and one that can be understood.
 func (c sessionEndCmd) check() error {
 	given := 0
-	for _, is := range []bool{c.ID != "", c.User != "", c.IP != "", c.All} {
+	for _, is := range []bool{c.ID != nil, c.All, len(c.fields()) > 0} {
 		if is {
 			given++
 		}
 	}
 	if given != 1 {
-		return usagef("say which sessions: one of --id, --user, --ip and --all")
+		return usagef("say which sessions: --id, --all, or any of --user, --role, --ip, --device, --older-than, --idle-for and --carrier")
 	}
-	if c.ID != "" {
-		if _, err := session.ParseID(c.ID); err != nil {
-			return usagef("%q is not a session id: session list shows them", c.ID)
+	if c.ID != nil {
+		if _, err := session.ParseID(*c.ID); err != nil {
+			return usagef("%q is not a session id: session list shows them", *c.ID)
 		}
 	}
-	if c.IP != "" {
-		if _, err := parseNetwork(c.IP); err != nil {
-			return usagef("%q is not an address or network, such as 192.0.2.7 or 192.0.2.0/24", c.IP)
-		}
-	}
-	return nil
+	return c.filterFlags.check()
 }
 
-func parseNetwork(s string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(s); err == nil {
-		addr = addr.Unmap().WithZone("")
-		return addr.Prefix(addr.BitLen())
+func (c sessionEndCmd) filter(ctx context.Context, s *stores) (session.Filter, error) {
+	switch {
+	case c.All:
+		return session.Filter{Everyone: true}, nil
+	case c.ID != nil:
+		return session.Filter{IDs: []session.ID{session.ID(*c.ID)}}, nil
 	}
-	prefix, err := netip.ParsePrefix(s)
-	return prefix.Masked(), err
-}
-
-func (c sessionEndCmd) why() session.Why { return session.Why{Reason: session.Forced} }
-
-func (c sessionEndCmd) endOne(ctx context.Context, p program, s *stores) error {
-	id := session.ID(c.ID)
-	one, err := s.sessions.Find(ctx, id)
-	var ended *session.EndedError
-	alive := !errors.As(err, &ended)
-	if alive && err != nil && !errors.Is(err, session.ErrUnreadable) {
-		return err
-	}
-	if c.DryRun {
-		if !alive || err == nil && one.ExpiredAt(time.Now()) {
-			return p.wouldEnd(0, 0)
-		}
-		return p.wouldEnd(1, 1)
-	}
-	receipt, err := s.manager().End(ctx, []session.ID{id}, c.why())
-	return c.done(ctx, p, s, receipt, err, audit.Event{Kind: audit.SessionEnded, User: one.User, Detail: audit.Detail{Target: one.Device.String()}})
-}
-
-func (c sessionEndCmd) endUser(ctx context.Context, p program, s *stores) error {
-	u, err := findUser(ctx, s.db.Users(), c.User)
-	if err != nil {
-		return err
-	}
-	if c.DryRun {
-		list, err := s.manager().List(ctx, u.ID)
-		if err != nil {
-			return err
-		}
-		return p.wouldEnd(len(list), min(len(list), 1))
-	}
-	receipt, err := s.manager().EndUser(ctx, u.ID, "", c.why())
-	return c.done(ctx, p, s, receipt, err, audit.Event{Kind: audit.SessionsEnded, User: u.ID})
-}
-
-func (c sessionEndCmd) endNetwork(ctx context.Context, p program, s *stores) error {
-	network, err := parseNetwork(c.IP)
-	if err != nil {
-		return usageError{err}
-	}
-	ids, users, err := s.manager().Select(ctx, session.Filter{IP: network})
-	if err != nil {
-		return err
-	}
-	if c.DryRun {
-		return p.wouldEnd(len(ids), users)
-	}
-	receipt, err := s.manager().End(ctx, ids, c.why())
-	return c.done(ctx, p, s, receipt, err, audit.Event{Kind: audit.SessionsEnded, Detail: audit.Detail{Target: network.String()}})
-}
-
-func (c sessionEndCmd) endAll(ctx context.Context, p program, s *stores) error {
-	if c.DryRun {
-		ids, users, err := s.manager().Select(ctx, session.Filter{})
-		if err != nil {
-			return err
-		}
-		return p.wouldEnd(len(ids), users)
-	}
-	receipt, err := s.manager().EndAll(ctx, c.why())
-	return c.done(ctx, p, s, receipt, err, audit.Event{Kind: audit.EveryoneEnded})
+	return c.filterFlags.filter(ctx, s)
 }
 
 func (p program) wouldEnd(sessions, users int) error {
@@ -231,14 +159,18 @@ func (p program) wouldEnd(sessions, users int) error {
 }
 
 // done prints the receipt, also of an end that was only half done.
-func (c sessionEndCmd) done(ctx context.Context, p program, s *stores, r session.Receipt, err error, e audit.Event) error {
-	e.Note, e.Detail.Ended, e.Detail.Partial = c.Reason, r.Ended, err != nil
+func (c sessionEndCmd) done(ctx context.Context, p program, s *stores, f session.Filter, r session.Receipt, err error) error {
 	if err != nil {
 		err = fmt.Errorf("%d ended, then: %w; repeat this", r.Ended, err)
-		return errors.Join(err, s.note(ctx, e))
+	} else {
+		fmt.Fprintln(p.stdout, receiptText(r))
 	}
-	fmt.Fprintln(p.stdout, receiptText(r))
-	return s.note(ctx, e)
+	e := audit.Event{Kind: audit.KindOfEnd(f.Everyone, len(f.IDs) == 1), Note: c.Reason,
+		Detail: audit.Detail{Ended: r.Ended, Partial: err != nil}}
+	for _, one := range audit.Ended(e, f.String(), r.Hit) {
+		err = errors.Join(err, s.note(ctx, one))
+	}
+	return err
 }
 
 // receiptText says what an end did.

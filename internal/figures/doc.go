@@ -1,6 +1,6 @@
 // Package figures measures what the README claims: that a forced log-out holds
-// under load, what a request costs in Redis, and what a session weighs there,
-// each beside stock scs with redisstore where that is a fair comparison.
+// under load, what a request costs in Redis, what a session weighs there, and
+// what ending very many does to everybody else, each beside stock scs with redisstore where that is a fair comparison.
 //
 // `make figures` prints them all in a minute or two. The ordinary tests run a short
 // round that checks what must never change: the zeros and the round trips.

@@ -18,11 +18,12 @@ type round struct {
 	trials   int // forced log-outs, of Gatehouse and of stock scs each
 	requests int // whose round trips are counted, per kind of request
 	sessions int // whose memory is measured, per way to spread them over users
+	ended    int // sessions in Redis when everyone is put out
 }
 
 var rounds = map[string]round{
-	"short": {trials: 20, requests: 200, sessions: 5_000},
-	"full":  {trials: 200, requests: 1_000, sessions: 100_000},
+	"short": {trials: 20, requests: 200, sessions: 5_000, ended: 20_000},
+	"full":  {trials: 200, requests: 1_000, sessions: 100_000, ended: 1_000_000},
 }
 
 // TestFigures measures everything, one after the other: figures taken side by
@@ -40,6 +41,7 @@ func TestFigures(t *testing.T) {
 	}{
 		{"forced log-out", func(t *testing.T) { report.LogOut = measureLogOut(t, r.trials) }},
 		{"round trips", func(t *testing.T) { report.Cost = measureCost(t, r.requests) }},
+		{"ends", func(t *testing.T) { report.Ends = measureEnds(t, r.ended) }},
 		{"memory", func(t *testing.T) { report.Memory = measureMemory(t, r.sessions) }},
 	} {
 		if *roundFlag == "full" {

@@ -20,6 +20,7 @@ type Report struct {
 	LogOut  []LogOut
 	Cost    []Cost
 	Memory  []Memory
+	Ends    []Ends
 }
 
 // Machine is where it was measured.
@@ -47,6 +48,9 @@ func (r Report) String() string {
 	table(&b, costRows(r.Cost))
 	fmt.Fprintf(&b, "\nRedis memory per session (INFO: used_memory after minus before, divided by sessions)\n\n")
 	table(&b, memoryRows(r.Memory))
+	fmt.Fprintf(&b, "\nEnding many: one user with %d sessions, then everyone, while %d clients check their sessions (median, 99%% and\n"+
+		"worst of a check); the longest single command is what Redis says (SLOWLOG)\n\n", perUser, probes)
+	table(&b, endRows(r.Ends))
 	return b.String()
 }
 

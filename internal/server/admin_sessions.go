@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,23 +23,32 @@ func (s *Server) admin(w http.ResponseWriter, _ *http.Request) error {
 
 // adminSessions shows who is in.
 func (s *Server) adminSessions(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query().Get("q")
-	found, err := s.Sessions.Search(r.Context(), session.Filter{Text: q}, pageNumber(r), adminPageSize)
+	q := r.URL.Query()
+	q.Del("page")
+	f, err := s.sessionFilter(r, q)
+	if err != nil {
+		return s.refusedFilter(w, r, q, err)
+	}
+	return s.sessionsPage(w, r, http.StatusOK, f, q, nil)
+}
+
+// sessionsPage shows the sessions that f selects; q is f as it was typed.
+func (s *Server) sessionsPage(w http.ResponseWriter, r *http.Request, status int, f session.Filter, q url.Values, errs map[string]string) error {
+	found, err := s.Sessions.Search(r.Context(), f, pageNumber(r), adminPageSize)
 	if err != nil {
 		return err
 	}
-	rows := make([]DeviceRow, len(found.Sessions))
+	p := s.emptySessionsPage(r, q, errs)
+	p.Rows = make([]DeviceRow, len(found.Sessions))
 	for i, one := range found.Sessions {
-		rows[i] = DeviceRow{Session: one, Current: one.ID == me(r).ID, Icon: deviceIcon(one.Device)}
+		p.Rows[i] = DeviceRow{Session: one, Current: one.ID == me(r).ID, Icon: deviceIcon(one.Device)}
 	}
-	return s.views.render(w, http.StatusOK, "admin_sessions", AdminSessionsPage{
-		Base:  s.signedInBase(r, "title_admin_sessions", "admin_sessions"),
-		Query: q,
-		Rows:  rows,
-		Total: found.Total,
-		Users: found.Users,
-		Pager: pager("/admin/sessions", q, found.Number, found.Pages),
-	})
+	p.Total, p.Users = found.Total, found.Users
+	p.Pager = pagerWith("/admin/sessions", typed(q), found.Number, found.Pages)
+	if p.Filtered = !f.Empty(); p.Filtered {
+		p.EndURL = "/admin/sessions/end?" + typed(q).Encode()
+	}
+	return s.views.render(w, status, "admin_sessions", p)
 }
 
 // confirmEndSession asks before ending one session.
@@ -133,14 +143,21 @@ func pageNumber(r *http.Request) int {
 
 // pager links a page of a list to its neighbours.
 func pager(path, q string, number, pages int) Pager {
+	v := url.Values{}
+	if q != "" {
+		v.Set("q", q)
+	}
+	return pagerWith(path, v, number, pages)
+}
+
+// pagerWith is pager for a list with more to search by; it keeps query.
+func pagerWith(path string, query url.Values, number, pages int) Pager {
 	link := func(n int) string {
 		if n < 1 || n > pages {
 			return ""
 		}
-		v := url.Values{"page": {strconv.Itoa(n)}}
-		if q != "" {
-			v.Set("q", q)
-		}
+		v := maps.Clone(query)
+		v.Set("page", strconv.Itoa(n))
 		return path + "?" + v.Encode()
 	}
 	return Pager{Page: number, Pages: pages, PrevURL: link(number - 1), NextURL: link(number + 1)}

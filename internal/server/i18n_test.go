@@ -140,6 +140,9 @@ func TestLocalesHaveEveryKey(t *testing.T) {
 	for _, unit := range []string{"minutes", "hours", "days", "years"} {
 		from["times"] = append(from["times"], "ago_"+unit, "in_"+unit)
 	}
+	for _, field := range []string{"user", "role", "ip", "older", "idle", "carrier", "ids"} {
+		from["filters"] = append(from["filters"], "filter_"+field+"_wrong")
+	}
 	for _, action := range []string{"end_session", "end_user", "disable", "enable", "role_admin", "role_user"} {
 		from["confirm pages"] = append(from["confirm pages"], "confirm_"+action, "confirm_"+action+"_title", "confirm_"+action+"_verb")
 	}

@@ -96,11 +96,15 @@ type PasswordPage struct {
 // AdminSessionsPage is admin_sessions.html.
 type AdminSessionsPage struct {
 	Base
-	Query string
-	Rows  []DeviceRow
-	Total int // sessions that match
-	Users int // users they belong to
-	Pager Pager
+	Query    string
+	Form     Form // the filters, by the names of session.FilterFields
+	Filtered bool // something is searched for
+	More     bool // show the filters beside Query
+	Rows     []DeviceRow
+	Total    int    // sessions that match
+	Users    int    // users they belong to
+	EndURL   string // to end all that match; empty if nothing is searched for
+	Pager    Pager
 }
 
 // AdminUsersPage is admin_users.html.
@@ -176,6 +180,9 @@ type ConfirmPage struct {
 	AskWhy   bool              // offer the optional field "reason"
 	Self     bool              // it hits the person who is asking: warn
 	Mild     bool              // it takes nothing away: no warning colour
+	IDs      []session.ID      // hidden fields "ids"
+	Word     string            // has to be typed in the field "confirm"; empty: no such field
+	Form     Form              // confirm, reason
 }
 
 // Detail is one line under the question, such as IP and device.

@@ -54,6 +54,8 @@ func (s *Server) routes() *chi.Mux {
 			r.Use(s.requireAdmin)
 			r.Get("/admin", s.page(s.admin))
 			r.Get("/admin/sessions", s.page(s.adminSessions))
+			r.With(s.patient).Get("/admin/sessions/end", s.page(s.confirmEndSessions))
+			r.With(s.patient).Post("/admin/sessions/end", s.page(s.endSessions))
 			r.Get("/admin/sessions/{id}/end", s.page(s.confirmEndSession))
 			r.Post("/admin/sessions/{id}/end", s.page(s.endSession))
 			r.Get("/admin/audit", s.page(s.adminAudit))

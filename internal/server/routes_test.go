@@ -26,6 +26,7 @@ var access = map[string]struct{ stranger, user, admin string }{
 	"GET /mypage/password":                 {"303*", "200", "200"},
 	"GET /admin":                           {"303*", "403", "303"},
 	"GET /admin/sessions":                  {"303*", "403", "200"},
+	"GET /admin/sessions/end":              {"303*", "403", "422"}, // nothing selected
 	"GET /admin/sessions/{id}/end":         {"303*", "403", "200"},
 	"GET /admin/audit":                     {"303*", "403", "200"},
 	"GET /admin/audit.csv":                 {"303*", "403", "200"},
@@ -40,6 +41,7 @@ var access = map[string]struct{ stranger, user, admin string }{
 	"POST /mypage/password":                     {"303*", "422", "422"},
 	"POST /mypage/sessions/{id}/end":            {"303*", "303", "303"},
 	"POST /mypage/sessions/end-others":          {"303*", "303", "303"},
+	"POST /admin/sessions/end":                  {"303*", "403", "422"},
 	"POST /admin/sessions/{id}/end":             {"303*", "403", "303"},
 	"POST /admin/users/{username}/end-sessions": {"303*", "403", "303"},
 	"POST /admin/users/{username}/disable":      {"303*", "403", "303"},

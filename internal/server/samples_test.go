@@ -134,6 +134,29 @@ func samples(t *translator) []sample {
 		{"error", "error", ErrorPage{Base: filled(base("/x", ""), t.T("error_not_found_title")), Status: 404, Message: t.T("error_not_found_text"), BackURL: "/"}},
 		{"error_signed_in", "error", ErrorPage{Base: filled(mine("/x", "", false), t.T("error_unavailable_title")), Status: 503, Message: t.T("error_unavailable_text"), BackURL: "/mypage"}},
 	}
+	list = append(list,
+		sample{"admin_sessions_filtered", "admin_sessions", AdminSessionsPage{
+			Base: mine("/admin/sessions?role=user&older=7d", "admin_sessions", true), Rows: everyone, Total: 213, Users: 48, Filtered: true, More: true,
+			Form: Form{Values: map[string]string{"role": "user", "older": "7d"}}, EndURL: "/admin/sessions/end?older=7d&role=user", Pager: Pager{Page: 1, Pages: 1}}},
+		sample{"admin_sessions_refused", "admin_sessions", AdminSessionsPage{
+			Base: mine("/admin/sessions", "admin_sessions", true), Query: "kim", Filtered: true, More: true,
+			Form: Form{
+				Values: map[string]string{"ip": "300.1.2.3", "older": hostile, "carrier": hostile},
+				Errors: t.badFilter(session.BadFilter{"ip": "300.1.2.3", "older": hostile, hostile: "x"}),
+			}}},
+		sample{"confirm_end_where", "confirm", ConfirmPage{
+			Base:     filled(mine("/admin/sessions/end?role=user", "admin_sessions", true), t.T("confirm_end_where_title")),
+			Question: t.HTML("confirm_end_where", "Sessions", t.T("count_sessions", "Count", 128), "Users", t.T("count_users", "Count", 97)),
+			Details:  []Detail{{t.T("role"), t.T("role_user")}, {"hyunwoo", "Whale · Windows, 203.0.113.80"}, {"alexandria.featherstonehaugh-01", "Firefox · Linux, 198.51.100.200"}, {t.T("confirm_more"), t.T("count_sessions", "Count", 126)}},
+			Action:   "/admin/sessions/end", Hidden: map[string]string{"role": "user"}, IDs: []session.ID{devices[1].ID},
+			Verb: t.T("confirm_end_where_verb", "Count", 128), Cancel: "/admin/sessions?role=user", AskWhy: true}},
+		sample{"confirm_everyone", "confirm", ConfirmPage{
+			Base:     filled(mine("/admin/sessions/end?everyone=yes", "admin_sessions", true), t.T("confirm_end_everyone_title")),
+			Question: t.HTML("confirm_end_where", "Sessions", t.T("count_sessions", "Count", 1), "Users", t.T("count_users", "Count", 1)),
+			Action:   "/admin/sessions/end", Hidden: map[string]string{"everyone": "yes"}, Verb: t.T("confirm_end_everyone_verb"),
+			Cancel: "/admin/sessions", AskWhy: true, Self: true, Word: t.T("confirm_word"),
+			Form: Form{Values: map[string]string{"confirm": hostile, "reason": hostile}, Errors: map[string]string{"confirm": t.T("confirm_type_wrong")}}}},
+	)
 	for _, ask := range []string{"end_session", "end_user", "disable", "enable", "role_admin", "role_user"} {
 		list = append(list, sample{"confirm_" + ask, "confirm", ConfirmPage{
 			Base:     filled(mine("/admin", "admin_users", true), t.T("confirm_"+ask+"_title")),

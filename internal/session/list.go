@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -12,29 +11,6 @@ import (
 // List returns the live sessions of u, last seen first.
 func (m *Manager) List(ctx context.Context, u user.ID) ([]Session, error) {
 	return m.store.ListUser(ctx, u, m.clock())
-}
-
-// Filter selects sessions; empty fields select everything.
-type Filter struct {
-	Text string       // part of the username, of the IP or of the device, any case; or a CIDR
-	IP   netip.Prefix // logged in from inside this network
-}
-
-// Matches reports whether f selects s.
-func (f Filter) Matches(s Session) bool {
-	if f.IP.IsValid() && !f.IP.Contains(s.IP) {
-		return false
-	}
-	text := strings.ToLower(strings.TrimSpace(f.Text))
-	if text == "" {
-		return true
-	}
-	if cidr, err := netip.ParsePrefix(text); err == nil {
-		return cidr.Contains(s.IP)
-	}
-	return strings.Contains(s.Username, text) ||
-		s.IP.IsValid() && strings.Contains(s.IP.String(), text) ||
-		strings.Contains(strings.ToLower(s.Device.String()), text)
 }
 
 // Page is one page of the sessions that a filter selects.
@@ -50,19 +26,17 @@ type Page struct {
 const maxPage = 1_000_000
 
 // Search returns page number (from 1) of the sessions that f selects, size to a
-// page, last seen first. It reads every session once and holds no more of them
-// than the pages up to the asked one.
+// page, last seen first. It reads every session once, or every one of the user
+// that f names, and holds no more of them than the pages up to the asked one.
 func (m *Manager) Search(ctx context.Context, f Filter, number, size int) (Page, error) {
 	number, size = min(max(number, 1), maxPage), max(size, 1)
 	var top newest
 	users := map[user.ID]struct{}{}
 	total := 0
-	err := m.store.Scan(ctx, m.clock(), func(s Session) error {
-		if f.Matches(s) {
-			total++
-			users[s.User] = struct{}{}
-			top.add(s, number*size)
-		}
+	err := m.each(ctx, f, m.clock(), func(s Session) error {
+		total++
+		users[s.User] = struct{}{}
+		top.add(s, number*size)
 		return nil
 	})
 	if err != nil {
@@ -73,20 +47,6 @@ func (m *Manager) Search(ctx context.Context, f Filter, number, size int) (Page,
 	rows := top.first(number * size)
 	rows = rows[min(len(rows), (number-1)*size):]
 	return Page{Sessions: rows, Total: total, Users: len(users), Number: number, Pages: pages}, nil
-}
-
-// Select returns the ids of all sessions that f selects and the number of users
-// they belong to: the preview of an end, and what it then ends.
-func (m *Manager) Select(ctx context.Context, f Filter) (ids []ID, users int, err error) {
-	seen := map[user.ID]struct{}{}
-	err = m.store.Scan(ctx, m.clock(), func(s Session) error {
-		if f.Matches(s) {
-			ids = append(ids, s.ID)
-			seen[s.User] = struct{}{}
-		}
-		return nil
-	})
-	return ids, len(seen), err
 }
 
 // newest keeps the sessions last seen, without keeping all it is shown.

@@ -159,6 +159,7 @@ type Receipt struct {
 	Ended int           // sessions that were alive
 	Gone  int           // sessions that had ended already
 	Users int           // users they belonged to, where that is known
+	Hit   []user.ID     // these users, where they are few
 	Took  time.Duration // from the request to the last confirmation
 }
 

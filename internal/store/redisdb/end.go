@@ -2,6 +2,7 @@ package redisdb
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -12,7 +13,7 @@ import (
 
 // endBatch is how many sessions one script run may end: about a millisecond of
 // the server's time, during which checks wait.
-const endBatch = 200
+const endBatch = 100
 
 // epochMemory is how long a user's raised epoch is kept in Redis. It has to
 // outlast any log-in that had read the epoch before; SQL keeps it for ever.
@@ -69,11 +70,37 @@ func (s *Store) EndAll(ctx context.Context, epoch user.Epoch, why session.Why, n
 		return 0, err
 	}
 	err = s.scanIDs(ctx, func(ids []session.ID) error {
-		n, err := s.endOlder(ctx, ids, user.Epoch{All: epoch.All}, "", why, now)
-		ended += n
-		return err
+		return patiently(ctx, func() error {
+			n, err := s.endOlder(ctx, ids, user.Epoch{All: epoch.All}, "", why, now)
+			ended += n
+			return err
+		})
 	})
 	return ended, err
+}
+
+// How often, and after which pause, one of the very many steps of reading or
+// ending everybody's sessions is tried again: a single late answer should not
+// make the whole begin anew.
+const (
+	tries    = 5
+	tryPause = 100 * time.Millisecond
+)
+
+// patiently calls f, which has to be harmless to repeat, until the server has
+// answered or it has been tried often enough.
+func patiently(ctx context.Context, f func() error) error {
+	for try := 1; ; try++ {
+		err := f()
+		if try == tries || !errors.Is(err, session.ErrUnavailable) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(tryPause):
+		}
+	}
 }
 
 func (s *Store) raise(ctx context.Context, u string, epoch uint32) (ids []session.ID, err error) {

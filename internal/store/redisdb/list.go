@@ -81,19 +81,25 @@ func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error 
 func (s *Store) scanKeys(ctx context.Context, pattern string, fn func([]string) error) error {
 	for cursor := "0"; ; {
 		var keys []string
-		err := s.client.do(ctx, func(c boundConn) error {
-			reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", pattern, "COUNT", scanCount))
-			if err != nil {
-				return err
-			}
-			var next string
-			keys = nil
-			if _, err := redis.Scan(reply, &next, &keys); err != nil {
-				return err
-			}
-			cursor = next
-			return nil
-		})
+		step := func() error {
+			return s.client.do(ctx, func(c boundConn) error {
+				reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", pattern, "COUNT", scanCount))
+				if err != nil {
+					return err
+				}
+				var next string
+				keys = nil
+				if _, err := redis.Scan(reply, &next, &keys); err != nil {
+					return err
+				}
+				cursor = next
+				return nil
+			})
+		}
+		err := step()
+		if cursor != "0" && err != nil { // it has answered before
+			err = patiently(ctx, step)
+		}
 		if err != nil {
 			return err
 		}

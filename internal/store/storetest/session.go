@@ -67,6 +67,10 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"SaveKeepsDataAndDeadline", saveKeepsData},
 		{"RecordSurvivesTheStore", recordSurvives},
 		{"Search", search},
+		{"EndWhere", endWhere},
+		{"EndWhereIsRecordedFirst", endWhereIsRecordedFirst},
+		{"EndWhereAgainstLogins", endWhereAgainstLogins},
+		{"EndWhereAgainstRenew", endWhereAgainstRenew},
 		{"Reasons", reasons},
 	}
 	for _, test := range tests {

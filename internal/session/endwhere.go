@@ -1,0 +1,148 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"gatehouse/internal/user"
+)
+
+// Preview says what an end by a filter would hit.
+type Preview struct {
+	Sessions int
+	Users    int       // they belong to
+	First    []Session // the first few, last seen first
+}
+
+// previewed is how many sessions a preview names.
+const previewed = 5
+
+// Preview returns what EndWhere would end now. ErrNoFilter, ErrFilterMix.
+func (m *Manager) Preview(ctx context.Context, f Filter) (Preview, error) {
+	if err := f.endable(); err != nil {
+		return Preview{}, err
+	}
+	found, err := m.Search(ctx, f, 1, previewed)
+	return Preview{Sessions: found.Total, Users: found.Users, First: found.Sessions}, err
+}
+
+const (
+	// endAtOnce is how many sessions an end by filter writes to the ledger in
+	// one transaction, which other ends and log-ins may have to wait for.
+	endAtOnce = 500
+	// maxHit is how many accounts a receipt names.
+	maxHit = 100
+	// maxPasses bounds how often an end by filter looks again.
+	maxPasses = 5
+)
+
+// EndWhere ends the sessions that f selects. One that matched when EndWhere was
+// called has ended when it returns nil, also if it was renewed meanwhile; one
+// that begins later may stay, except that a filter of one user or of everyone
+// also stops the log-ins that are under way. ErrNoFilter, ErrFilterMix; failures
+// as for End.
+func (m *Manager) EndWhere(ctx context.Context, f Filter, why Why) (r Receipt, err error) {
+	if err := f.endable(); err != nil {
+		return Receipt{}, err
+	}
+	ctx, begin := context.WithoutCancel(ctx), m.now()
+	switch {
+	case f.Everyone:
+		r, err = m.EndAll(ctx, why)
+	case f.User != "" && f.criteria() == 1:
+		r, err = m.EndUser(ctx, f.User, "", why)
+		r.Hit = []user.ID{f.User}
+	default:
+		r, err = m.endMatching(ctx, f, why)
+	}
+	r.Took = m.now().Sub(begin)
+	return r, err
+}
+
+// endMatching ends by id what f selects, and looks again until nothing is left
+// that was there at the beginning: a session that is renewed under a reading
+// that has passed its new place is only seen the next time.
+func (m *Manager) endMatching(ctx context.Context, f Filter, why Why) (r Receipt, err error) {
+	began, users, unseen := m.clock(), map[user.ID]struct{}{}, slices.Clone(f.IDs)
+	var batch []ID
+	flush := func() error {
+		done, err := m.End(ctx, batch, why)
+		r.Ended += done.Ended
+		r.Gone += done.Gone
+		batch = batch[:0]
+		return err
+	}
+	for pass := range maxPasses {
+		found := 0
+		err := m.each(ctx, f, began, func(s Session) error {
+			if s.Began.After(began) {
+				return nil
+			}
+			found++
+			users[s.User] = struct{}{}
+			unseen = slices.DeleteFunc(unseen, func(id ID) bool { return id == s.ID })
+			if batch = append(batch, s.ID); len(batch) == endAtOnce {
+				return flush()
+			}
+			return nil
+		})
+		if err == nil {
+			err = flush()
+		}
+		if err != nil {
+			return r, err
+		}
+		if found == 0 && pass > 0 {
+			break
+		}
+	}
+	r.Users = len(users)
+	delete(users, "") // of a record that nobody can read
+	if len(users) <= maxHit {
+		r.Hit = slices.Sorted(maps.Keys(users))
+	}
+	batch = unseen // already gone, or renewed: what they go by now ends with them
+	return r, flush()
+}
+
+// each calls fn with the live sessions that f selects at now, by the shortest
+// way that f leaves open.
+func (m *Manager) each(ctx context.Context, f Filter, now time.Time, fn func(Session) error) error {
+	matching := func(s Session) error {
+		if !f.Matches(s, now) {
+			return nil
+		}
+		return fn(s)
+	}
+	switch {
+	case len(f.IDs) > 0:
+		for _, id := range f.IDs {
+			s, err := m.store.Find(ctx, id)
+			var ended *EndedError
+			switch {
+			case errors.As(err, &ended), err == nil && s.ExpiredAt(now):
+				continue
+			case errors.Is(err, ErrUnreadable):
+				s = Session{ID: id} // somebody's, and to be ended all the same (I12)
+			case err != nil:
+				return err
+			}
+			if err := matching(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	case f.User != "":
+		list, err := m.store.ListUser(ctx, f.User, now)
+		for _, s := range list {
+			if err := matching(s); err != nil {
+				return err
+			}
+		}
+		return err
+	}
+	return m.store.Scan(ctx, now, matching)
+}
