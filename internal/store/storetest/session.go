@@ -66,6 +66,12 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"I12_UnreadableIsEnded", unreadableIsEnded},
 		{"SaveKeepsDataAndDeadline", saveKeepsData},
 		{"RecordSurvivesTheStore", recordSurvives},
+		{"LimitHoldsUnderSimultaneousLogins", limitHolds},
+		{"LimitIsReplacedOneForOne", limitReplaces},
+		{"LimitThatWasLowered", limitLowered},
+		{"LimitCountsOnlyTheLiving", limitCountsTheLiving},
+		{"LimitSparesRenewalAndOthers", limitSpares},
+		{"LimitReplacesInTheLedgerFirst", limitReplacesLedgerFirst},
 		{"Search", search},
 		{"Reasons", reasons},
 	}
