@@ -33,8 +33,21 @@ func (n *node) start(u user.User, replace bool) (token string, err error) {
 	return rec.Result().Cookies()[0].Value, nil
 }
 
+// patientStart is start for somebody who, told that the store is too slow, tries
+// again. (Nearly all of 100 at once wait, and a store may give up on some.)
+func (n *node) patientStart(u user.User, replace bool) (token string, err error) {
+	for range 100 {
+		token, err = n.start(u, replace)
+		if !errors.Is(err, session.ErrUnavailable) && !errors.Is(err, user.ErrBusy) {
+			break
+		}
+	}
+	return token, err
+}
+
 // rush lets 100 log-ins of u start at once on two programs, and looks all the
-// while how many sessions there are. It returns the tokens of those let in.
+// while how many sessions there are. It returns the tokens of those let in, but
+// not of one that the store had given up on and created all the same.
 func (w *world) rush(u user.User, replace bool) (tokens []string) {
 	const logins = 100
 	nodes := []*node{w.limited(), w.limited()}
@@ -51,7 +64,7 @@ func (w *world) rush(u user.User, replace bool) (tokens []string) {
 			default:
 			}
 			list, err := w.manager.List(context.Background(), u.ID)
-			if err != nil {
+			if err != nil && !errors.Is(err, session.ErrUnavailable) {
 				w.t.Errorf("look: %v", err)
 				return
 			}
@@ -64,7 +77,7 @@ func (w *world) rush(u user.User, replace bool) (tokens []string) {
 	var mu sync.Mutex
 	for i := range logins {
 		rush.Go(func() {
-			token, err := nodes[i%len(nodes)].start(u, replace)
+			token, err := nodes[i%len(nodes)].patientStart(u, replace)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -90,11 +103,19 @@ func (w *world) countAlive(tokens []string) (alive int) {
 	return alive
 }
 
+// living returns how many sessions of u there are.
+func (w *world) living(u user.User) int {
+	w.t.Helper()
+	list, err := w.manager.List(context.Background(), u.ID)
+	must(w.t, err)
+	return len(list)
+}
+
 func limitHolds(t *testing.T, w *world) {
 	u := w.newUser()
 	tokens := w.rush(u, false)
-	if alive := w.countAlive(tokens); len(tokens) != perUser || alive != perUser {
-		t.Errorf("%d let in and %d alive, want %d", len(tokens), alive, perUser)
+	if alive := w.countAlive(tokens); alive != len(tokens) || w.living(u) != perUser {
+		t.Errorf("%d let in, %d of them and %d in all alive; want all alive and %d", len(tokens), alive, w.living(u), perUser)
 	}
 	// It still holds, and there is room for exactly those that end.
 	more := w.rush(u, false)
@@ -103,8 +124,8 @@ func limitHolds(t *testing.T, w *world) {
 	}
 	_, err := w.manager.End(context.Background(), []session.ID{session.IDOf(tokens[0])}, forced)
 	must(t, err)
-	if more = w.rush(u, false); len(more) != 1 {
-		t.Errorf("%d let in where one had ended", len(more))
+	if more = w.rush(u, false); len(more) > 1 || w.living(u) != perUser {
+		t.Errorf("%d let in where one had ended, and %d alive", len(more), w.living(u))
 	}
 }
 
@@ -116,8 +137,7 @@ func limitReplaces(t *testing.T, w *world) {
 	if len(tokens) != 100 {
 		t.Fatalf("%d of 100 let in", len(tokens))
 	}
-	left := w.countAlive(tokens)
-	if left != perUser {
+	if left := w.living(u); left != perUser {
 		t.Errorf("%d left, want %d", left, perUser)
 	}
 	for _, token := range tokens {
@@ -203,10 +223,8 @@ func limitCountsTheLiving(t *testing.T, w *world) {
 	if _, err := n.start(late, true); !errors.Is(err, session.ErrEpoch) {
 		t.Errorf("late, and no room: got %v, want ErrEpoch", err)
 	}
-	list, err := n.manager.List(context.Background(), u.ID)
-	must(t, err)
-	if len(list) != perUser {
-		t.Errorf("%d left after a log-in that came too late", len(list))
+	if left := w.living(u); left != perUser {
+		t.Errorf("%d left after a log-in that came too late", left)
 	}
 }
 
@@ -264,9 +282,7 @@ func limitReplacesLedgerFirst(t *testing.T, w *world) {
 	if _, err := unrecorded.start(u, true); !errors.Is(err, session.ErrUnavailable) {
 		t.Errorf("ledger away: got %v, want ErrUnavailable", err)
 	}
-	list, err := w.manager.List(ctx, u.ID)
-	must(t, err)
-	if len(list) != perUser {
-		t.Errorf("%d sessions after a log-in that was refused, want %d", len(list), perUser)
+	if left := w.living(u); left != perUser {
+		t.Errorf("%d sessions after a log-in that was refused, want %d", left, perUser)
 	}
 }
