@@ -122,7 +122,8 @@ func checkHTML(t *testing.T, s sample, body string) {
 			if attr["type"] == "password" && attr["value"] != "" {
 				t.Error("a password is sent back")
 			}
-			if id, ok := attr["id"]; ok && id != attr["name"] {
+			// Of the boxes of one list, each has a name and more.
+			if id, ok := attr["id"]; ok && id != attr["name"] && !strings.HasPrefix(id, attr["name"]+"-") {
 				t.Errorf("input %q has the id %q", attr["name"], id)
 			}
 		case "html":
@@ -174,6 +175,7 @@ func TestRenderHooks(t *testing.T) {
 		"login":          {`id="login-form"`, `action="/login"`, `autocomplete="username"`, `autocomplete="current-password"`},
 		"login_forced":   {`id="notice"`, `data-reason="forced"`},
 		"login_failed":   {`id="error-summary"`, `role="alert"`, `aria-invalid="true"`, `value="minji.kim"`, `<title>Error: `},
+		"limit":          {`id="limit-form"`, `action="/login/choose"`, `name="ticket"`, `name="end" type="checkbox"`, ` checked`, `data-session="`, `href="/login"`},
 		"signup":         {`id="signup-form"`, `autocomplete="new-password"`, `8 to 128 characters`},
 		"signup_failed":  {`id="username-error"`, `href="#password"`, `aria-describedby="email-error email-note"`, `<title>Error: `},
 		"setup":          {`id="setup-form"`, `name="code" value="c0de"`},
