@@ -137,6 +137,10 @@ func limitReplaces(t *testing.T, w *world) {
 	if len(tokens) != 100 {
 		t.Fatalf("%d of 100 let in", len(tokens))
 	}
+	// Each end is recorded once, or twice if both programs were after it.
+	if head, err := w.Ledger.Head(context.Background()); err != nil || head > 300 {
+		t.Errorf("%d rows in the ledger (%v) for 97 ends", head, err)
+	}
 	if left := w.living(u); left != perUser {
 		t.Errorf("%d left, want %d", left, perUser)
 	}
