@@ -186,6 +186,9 @@ func limitLowered(t *testing.T, w *world) {
 	if !errors.As(err, &full) || !slices.Equal(full.Oldest, ids[:3]) {
 		t.Fatalf("got %v naming %v, want the limit naming %v", err, full, ids[:3])
 	}
+	if errors.Is(err, session.ErrUnavailable) {
+		t.Error("an answer passes for an outage")
+	}
 	token, err := w.limited().start(u, true)
 	must(t, err)
 	if alive := w.countAlive(append(tokens[3:], token)); alive != perUser || w.countAlive(tokens[:3]) != 0 {
