@@ -88,6 +88,7 @@ func sessionLimits(c config.Config) session.Limits {
 		Lifetime:         c.SessionLifetime,
 		RememberIdle:     c.RememberIdle,
 		RememberLifetime: c.RememberLifetime,
+		PerUser:          c.SessionsPerUser,
 	}
 }
 
@@ -111,6 +112,7 @@ func newHandler(ctx context.Context, c config.Config, limits session.Limits, s *
 		PublicURL:      c.PublicURL,
 		SignUp:         c.SignUp,
 		Policy:         policy,
+		AtLimit:        server.AtLimit(c.SessionsPolicy),
 		TrustedProxies: c.TrustedProxies,
 		CookieName:     c.CookieName(),
 		Secure:         c.Secure(),

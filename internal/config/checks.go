@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,17 @@ func (p *problems) choice(env, value, yes, no string) bool {
 		p.add(env, "is %q: want %s or %s", value, yes, no)
 	}
 	return value == yes
+}
+
+// oneOf returns value, which has to be one of the words; there are at least two.
+func (p *problems) oneOf(env, value string, words ...string) string {
+	value = orDefault(env, value)
+	if !slices.Contains(words, value) {
+		last := len(words) - 1
+		p.add(env, "is %q: want %s or %s", value, strings.Join(words[:last], ", "), words[last])
+		return ""
+	}
+	return value
 }
 
 func (p *problems) number(env, value string, least, most int) int {

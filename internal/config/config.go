@@ -33,6 +33,12 @@ type Config struct {
 	SessionIdle, SessionLifetime   time.Duration
 	RememberIdle, RememberLifetime time.Duration
 
+	// SessionsPerUser is how many sessions a user may have at once; 0 is no
+	// limit. SessionsPolicy is what happens at the limit: "choose", "replace"
+	// or "deny".
+	SessionsPerUser int
+	SessionsPolicy  string
+
 	// LedgerLease is how long checks go on without word from the database.
 	LedgerLease time.Duration
 
@@ -80,6 +86,8 @@ func (s Serve) Resolve(environ []string) (Config, error) {
 		SessionLifetime:  p.duration("GATEHOUSE_SESSION_LIFETIME", s.SessionLifetime),
 		RememberIdle:     p.duration("GATEHOUSE_REMEMBER_IDLE", s.RememberIdle),
 		RememberLifetime: p.duration("GATEHOUSE_REMEMBER_LIFETIME", s.RememberLifetime),
+		SessionsPerUser:  p.number("GATEHOUSE_SESSIONS_PER_USER", s.SessionsPerUser, 0, 1000),
+		SessionsPolicy:   p.oneOf("GATEHOUSE_SESSIONS_POLICY", s.SessionsPolicy, "choose", "replace", "deny"),
 		LedgerLease:      p.duration("GATEHOUSE_LEDGER_LEASE", s.LedgerLease),
 		AuditKept:        p.durationWithin("GATEHOUSE_AUDIT_KEPT", s.AuditKept, time.Hour, 3650*24*time.Hour),
 		SignUp:           p.choice("GATEHOUSE_SIGNUP", s.SignUp, "open", "closed"),

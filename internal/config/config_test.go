@@ -37,9 +37,9 @@ func TestDefaults(t *testing.T) {
 		}
 		got := fmt.Sprintln(c.DataDir, c.DatabaseURL.IsEmpty(), c.RedisURL.IsEmpty(), c.LogJSON, c.Addr, c.PublicURL,
 			c.SessionIdle, c.SessionLifetime, c.RememberIdle, c.RememberLifetime, c.SignUp, c.PasswordMin,
-			c.TrustedProxies, c.RateLimits, c.CookieName(), c.Secure())
+			c.TrustedProxies, c.RateLimits, c.CookieName(), c.Secure(), c.SessionsPerUser, c.SessionsPolicy)
 		want := fmt.Sprintln("./data", true, true, false, "127.0.0.1:8080", "http://localhost:8080",
-			time.Hour, 12*time.Hour, 14*24*time.Hour, 30*24*time.Hour, true, 8, "[]", true, "__Host-session", true)
+			time.Hour, 12*time.Hour, 14*24*time.Hour, 30*24*time.Hour, true, 8, "[]", true, "__Host-session", true, 0, "choose")
 		if got != want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
 		}
@@ -63,7 +63,7 @@ func TestEnvironmentAndFlags(t *testing.T) {
 	t.Setenv("GATEHOUSE_DATABASE_URL", "postgres://g:pw@db/g")
 	s := parse(t, "--addr=:10", "--redis-url=rediss://:pw@r:1/2", "--public-url=HTTPS://Id.Example:443/",
 		"--trusted-proxies=10.0.0.5, 192.168.3.4/16,::ffff:10.1.1.1,fd00::/8", "--remember-idle=1d12h", "--signup=closed",
-		"--rate-limits=off", "--password-min=15")
+		"--rate-limits=off", "--password-min=15", "--sessions-per-user=1000", "--sessions-policy=deny")
 	c, err := s.Resolve(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -71,9 +71,9 @@ func TestEnvironmentAndFlags(t *testing.T) {
 	if c.Addr != ":10" {
 		t.Errorf("the flag does not override the environment: %s", c.Addr)
 	}
-	got := fmt.Sprintln(c.SessionIdle, c.DatabaseURL.Reveal(), c.RedisURL.Reveal(), c.PublicURL, c.TrustedProxies, c.RememberIdle, c.SignUp, c.RateLimits, c.PasswordMin, c.LogJSON)
+	got := fmt.Sprintln(c.SessionIdle, c.DatabaseURL.Reveal(), c.RedisURL.Reveal(), c.PublicURL, c.TrustedProxies, c.RememberIdle, c.SignUp, c.RateLimits, c.PasswordMin, c.LogJSON, c.SessionsPerUser, c.SessionsPolicy)
 	want := fmt.Sprintln(20*time.Minute, "postgres://g:pw@db/g", "rediss://:pw@r:1/2", "https://id.example",
-		"[10.0.0.5/32 192.168.0.0/16 10.1.1.1/32 fd00::/8]", 36*time.Hour, false, false, 15, false)
+		"[10.0.0.5/32 192.168.0.0/16 10.1.1.1/32 fd00::/8]", 36*time.Hour, false, false, 15, false, 1000, "deny")
 	if got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
@@ -124,24 +124,27 @@ func TestOneProblem(t *testing.T) {
 		return Serve{Stores: Stores{DatabaseURL: NewSecret(db), RedisURL: NewSecret(redis)}}
 	}
 	for want, s := range map[string]Serve{
-		"with PostgreSQL, sessions live in Redis":       stores("postgres://h/d", ""),
-		"GATEHOUSE_DATABASE_URL names no host":          stores("postgres:///d", "redis://h"),
-		"GATEHOUSE_DATABASE_URL is not a URL":           stores("postgres://u:hunter2/x@h:1/d", "redis://h"),
-		"GATEHOUSE_REDIS_URL names no host":             stores("", "redis:h"),
-		"GATEHOUSE_REDIS_URL starts with":               stores("", "h:6379"),
-		"GATEHOUSE_REDIS_URL is not a URL":              stores("", "redis://:hunter2#x%@h"),
-		"set GATEHOUSE_INSECURE_COOKIE=true":            {PublicURL: "http://gate.example"},
-		"GATEHOUSE_INSECURE_COOKIE is true":             {PublicURL: "https://gate.example", InsecureCookie: "true"},
-		"has more than scheme and host":                 {PublicURL: "https://gate.example/auth"},
-		"GATEHOUSE_PUBLIC_URL has more":                 {PublicURL: "https://u:hunter2@gate.example"},
-		"GATEHOUSE_PUBLIC_URL is not a web":             {PublicURL: "https://gate.example:99999"},
-		"GATEHOUSE_SESSION_IDLE is longer":              {SessionIdle: "13h", SessionLifetime: "6h"},
-		`GATEHOUSE_SESSION_IDLE is "0s"`:                {SessionIdle: "0s"},
-		`GATEHOUSE_SESSION_IDLE is "-1h"`:               {SessionIdle: "-1h"},
-		`GATEHOUSE_SESSION_IDLE is "1d-1h"`:             {SessionIdle: "1d-1h"},
-		`GATEHOUSE_REMEMBER_LIFETIME is "99999999999d"`: {RememberLifetime: "99999999999d"},
-		`GATEHOUSE_ADDR is "h:99999"`:                   {Addr: "h:99999"},
-		`GATEHOUSE_TRUSTED_PROXIES contains ""`:         {TrustedProxies: "10.0.0.1,"},
+		"with PostgreSQL, sessions live in Redis":                             stores("postgres://h/d", ""),
+		"GATEHOUSE_DATABASE_URL names no host":                                stores("postgres:///d", "redis://h"),
+		"GATEHOUSE_DATABASE_URL is not a URL":                                 stores("postgres://u:hunter2/x@h:1/d", "redis://h"),
+		"GATEHOUSE_REDIS_URL names no host":                                   stores("", "redis:h"),
+		"GATEHOUSE_REDIS_URL starts with":                                     stores("", "h:6379"),
+		"GATEHOUSE_REDIS_URL is not a URL":                                    stores("", "redis://:hunter2#x%@h"),
+		"set GATEHOUSE_INSECURE_COOKIE=true":                                  {PublicURL: "http://gate.example"},
+		"GATEHOUSE_INSECURE_COOKIE is true":                                   {PublicURL: "https://gate.example", InsecureCookie: "true"},
+		"has more than scheme and host":                                       {PublicURL: "https://gate.example/auth"},
+		"GATEHOUSE_PUBLIC_URL has more":                                       {PublicURL: "https://u:hunter2@gate.example"},
+		"GATEHOUSE_PUBLIC_URL is not a web":                                   {PublicURL: "https://gate.example:99999"},
+		"GATEHOUSE_SESSION_IDLE is longer":                                    {SessionIdle: "13h", SessionLifetime: "6h"},
+		`GATEHOUSE_SESSION_IDLE is "0s"`:                                      {SessionIdle: "0s"},
+		`GATEHOUSE_SESSION_IDLE is "-1h"`:                                     {SessionIdle: "-1h"},
+		`GATEHOUSE_SESSION_IDLE is "1d-1h"`:                                   {SessionIdle: "1d-1h"},
+		`GATEHOUSE_REMEMBER_LIFETIME is "99999999999d"`:                       {RememberLifetime: "99999999999d"},
+		`GATEHOUSE_ADDR is "h:99999"`:                                         {Addr: "h:99999"},
+		`GATEHOUSE_SESSIONS_PER_USER is "1001": want a number from 0 to 1000`: {SessionsPerUser: "1001"},
+		`GATEHOUSE_SESSIONS_PER_USER is "-1"`:                                 {SessionsPerUser: "-1"},
+		`GATEHOUSE_SESSIONS_POLICY is "oldest": want choose, replace or deny`: {SessionsPolicy: "oldest"},
+		`GATEHOUSE_TRUSTED_PROXIES contains ""`:                               {TrustedProxies: "10.0.0.1,"},
 	} {
 		_, err := s.Resolve(nil)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
@@ -251,7 +254,7 @@ func TestSettings(t *testing.T) {
 		}
 		seen[s.Env] = true
 	}
-	if len(all) != 19 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
+	if len(all) != 21 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
 		t.Errorf("%d settings, first %+v", len(all), all[0])
 	}
 }

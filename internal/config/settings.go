@@ -23,6 +23,8 @@ type Serve struct {
 	SessionLifetime  string `name:"session-lifetime" env:"GATEHOUSE_SESSION_LIFETIME" default:"12h" placeholder:"TIME" help:"A session ends this long after the log-in, used or not."`
 	RememberIdle     string `name:"remember-idle" env:"GATEHOUSE_REMEMBER_IDLE" default:"14d" placeholder:"TIME" help:"The same as session-idle, for people who choose to stay signed in."`
 	RememberLifetime string `name:"remember-lifetime" env:"GATEHOUSE_REMEMBER_LIFETIME" default:"30d" placeholder:"TIME" help:"The same as session-lifetime, for people who choose to stay signed in."`
+	SessionsPerUser  string `name:"sessions-per-user" env:"GATEHOUSE_SESSIONS_PER_USER" default:"0" placeholder:"N" help:"How many sessions (devices) one user may have at once, up to 1000; 0 is no limit."`
+	SessionsPolicy   string `name:"sessions-policy" env:"GATEHOUSE_SESSIONS_POLICY" default:"choose" placeholder:"choose|replace|deny" help:"What a log-in with one session too many does: choose asks the person which device to log out, replace logs out the one unused for longest, deny refuses the log-in."`
 	LedgerLease      string `name:"ledger-lease" env:"GATEHOUSE_LEDGER_LEASE" default:"60s" placeholder:"TIME" help:"With Redis: how long sessions are still checked while the database does not answer; after that, checks answer 503, because this node cannot know what others have ended."`
 	AuditKept        string `name:"audit-kept" env:"GATEHOUSE_AUDIT_KEPT" default:"90d" placeholder:"TIME" help:"How long the audit log remembers, 1h to 3650d."`
 	SignUp           string `name:"signup" env:"GATEHOUSE_SIGNUP" default:"open" placeholder:"open|closed" help:"Whether people may sign up by themselves: open or closed."`

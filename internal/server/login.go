@@ -63,12 +63,24 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		s.noteFailedLogin(r, err)
 		return s.refusedLogin(w, r, f, err)
 	}
-	err = s.startSession(w, r, u, f.remember)
+	err = s.startLogin(w, r, u, f)
+	if errors.Is(err, session.ErrLimit) && s.AtLimit.asks() {
+		return s.askWhichToEnd(w, r, s.newTicket(u, f))
+	}
 	if err != nil {
 		return s.refusedLogin(w, r, f, err)
 	}
-	s.rememberDevice(w, r, f.login)
 	return seeOther(w, f.after())
+}
+
+// startLogin starts the session of a log-in whose password has been checked.
+func (s *Server) startLogin(w http.ResponseWriter, r *http.Request, u user.User, f loginForm) error {
+	err := s.startSession(w, r, session.New{User: u, Remember: f.remember, Replace: s.AtLimit == ReplaceOldest})
+	if err != nil {
+		return err
+	}
+	s.rememberDevice(w, r, f.login)
+	return nil
 }
 
 func (f loginForm) missing() map[string]string {
@@ -94,6 +106,10 @@ func (s *Server) refusedLogin(w http.ResponseWriter, r *http.Request, f loginFor
 		return s.loginPage(w, r, http.StatusUnauthorized, f, "", map[string]string{"": t.T("login_failed")})
 	case errors.Is(err, session.ErrEpoch): // put out while logging in
 		return s.loginPage(w, r, http.StatusConflict, f, "", map[string]string{"": t.T("login_again")})
+	case errors.Is(err, session.ErrLimit):
+		return s.loginPage(w, r, http.StatusConflict, f, "", map[string]string{"": t.T("login_denied", "Count", s.Sessions.Limits().PerUser)})
+	case errors.Is(err, errTicket):
+		return s.loginPage(w, r, http.StatusConflict, f, "", map[string]string{"": t.T("ticket_over")})
 	case errors.As(err, &many):
 		w.Header().Set("Retry-After", waitSeconds(err))
 		return s.loginPage(w, r, http.StatusTooManyRequests, f, "", map[string]string{"": t.tooMany(many.wait)})

@@ -25,7 +25,7 @@ func localPath(next string) string {
 	}
 	// To come back to these after log-in would log out, or run in circles.
 	switch u.Path {
-	case "/login", "/logout", "/language":
+	case "/login", "/login/choose", "/logout", "/language":
 		return ""
 	}
 	local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}

@@ -52,6 +52,23 @@ type LoginPage struct {
 	SignUp                         bool // whether sign-up is open
 }
 
+// LimitPage is limit.html: which devices to log out, so that this log-in can go
+// on.
+type LimitPage struct {
+	Base
+	Form    Form // no values
+	Ticket  string
+	Devices []LimitRow // last seen first
+	Limit   int        // how many may be in at once
+	Cancel  string     // where Cancel leads
+}
+
+// LimitRow is one device that could make room.
+type LimitRow struct {
+	DeviceRow
+	Selected bool
+}
+
 // SignUpPage is signup.html, and setup.html with Code set.
 type SignUpPage struct {
 	Base

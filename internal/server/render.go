@@ -21,6 +21,7 @@ func (b Base) base() Base { return b }
 // pages maps each template to the struct that it shows.
 var pages = map[string]page{
 	"login":          LoginPage{},
+	"limit":          LimitPage{},
 	"signup":         SignUpPage{},
 	"setup":          SignUpPage{},
 	"mypage":         MyPage{},

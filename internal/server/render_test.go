@@ -122,7 +122,8 @@ func checkHTML(t *testing.T, s sample, body string) {
 			if attr["type"] == "password" && attr["value"] != "" {
 				t.Error("a password is sent back")
 			}
-			if id, ok := attr["id"]; ok && id != attr["name"] {
+			// Of the boxes of one list, each has a name and more.
+			if id, ok := attr["id"]; ok && id != attr["name"] && !strings.HasPrefix(id, attr["name"]+"-") {
 				t.Errorf("input %q has the id %q", attr["name"], id)
 			}
 		case "html":
@@ -186,6 +187,7 @@ func TestRenderHooks(t *testing.T) {
 		"confirm_everyone":        {`id="confirm-error"`, `id="error-summary"`, `<title>Error: `, `type: end everyone`},
 		"admin_users":             {`/role?role=admin"`, `/disable"`, `/enable"`, `/end-sessions"`},
 		"admin_audit":             {`id="search-form"`, `data-seq="4711"`, `data-kind="login"`, `href="/admin/audit?q=sora"`, `href="/admin/audit.csv?q=kim"`, `rel="next"`, `aria-current="page"`},
+		"limit":                   {`id="limit-form"`, `action="/login/choose"`, `name="ticket"`, `name="end" type="checkbox"`, ` checked`, `data-session="`, `href="/login"`},
 		"confirm_disable": {`id="confirm-form"`, `method="post" action="/admin/users/hyunwoo/role"`, `name="role" value="admin"`, `id="reason"`,
 			`href="/admin/users" autofocus`, `<strong>hyunwoo</strong>`},
 		"confirm_hostile": {`&lt;script&gt;`},

@@ -39,6 +39,7 @@ func (s *Server) routes() *chi.Mux {
 		r.Get("/signup", s.page(s.showSignUp))
 	})
 	r.Post("/login", s.page(s.login))
+	r.Post("/login/choose", s.page(s.loginByTicket))
 	r.Post("/signup", s.page(s.signUp))
 	r.Post("/logout", s.page(s.logout))
 

@@ -36,6 +36,7 @@ var access = map[string]struct{ stranger, user, admin string }{
 	"POST /language":                            {"303", "303", "303"},
 	"POST /setup":                               {"404", "404", "404"},
 	"POST /login":                               {"422", "422", "422"}, // an empty form
+	"POST /login/choose":                        {"409", "409", "409"}, // no ticket
 	"POST /signup":                              {"422", "422", "422"},
 	"POST /logout":                              {"303*", "303*", "303*"},
 	"POST /mypage/password":                     {"303*", "422", "422"},

@@ -22,6 +22,15 @@ type sample struct {
 	page page
 }
 
+// picks are devices to choose from, those from first on selected.
+func picks(devices []DeviceRow, first int) (rows []LimitRow) {
+	for i, d := range devices {
+		d.Current = false
+		rows = append(rows, LimitRow{DeviceRow: d, Selected: i >= first})
+	}
+	return rows
+}
+
 // samples returns every page in every state worth seeing.
 func samples(t *translator) []sample {
 	base := func(path, section string) Base {
@@ -114,6 +123,9 @@ func samples(t *translator) []sample {
 		{"login_forced", "login", LoginPage{Base: base("/login?why=forced", ""), Notice: session.Forced, RememberLifetime: 30 * 24 * time.Hour, RememberIdle: 14 * 24 * time.Hour, SignUp: true}},
 		{"login_failed", "login", LoginPage{Base: base("/", ""), Form: loginFailed, RememberLifetime: 30 * 24 * time.Hour, RememberIdle: 14 * 24 * time.Hour}},
 		{"login_hostile", "login", LoginPage{Base: filled(base(hostile, ""), hostile), Form: evil, Notice: session.Logout, RememberLifetime: 36 * time.Hour, RememberIdle: 36 * time.Hour}},
+		{"limit", "limit", LimitPage{Base: base("/login", ""), Ticket: "dGlja2V0.c2lnbmVk", Devices: picks(devices, 2), Limit: 3, Cancel: "/login"}},
+		{"limit_again", "limit", LimitPage{Base: base("/login", ""), Form: Form{Errors: map[string]string{"": t.T("limit_again")}}, Ticket: "dGlja2V0.c2lnbmVk", Devices: picks(devices, 3), Limit: 4, Cancel: "/login?next=%2Fadmin"}},
+		{"limit_one", "limit", LimitPage{Base: base("/login", ""), Form: evil, Ticket: hostile, Devices: picks(devices[:1], 0), Limit: 1, Cancel: "/login"}},
 		{"signup", "signup", SignUpPage{Base: base("/signup", ""), MinPassword: 8, MaxPassword: 128}},
 		{"signup_failed", "signup", SignUpPage{Base: base("/", ""), Form: signUpFailed, MinPassword: 8, MaxPassword: 128}},
 		{"signup_hostile", "signup", SignUpPage{Base: base("/", ""), Form: evil, MinPassword: 15, MaxPassword: 128}},

@@ -21,6 +21,7 @@ type Config struct {
 	PublicURL      *url.URL // scheme and host under which browsers reach us
 	SignUp         bool     // people may sign up by themselves
 	Policy         user.Policy
+	AtLimit        AtLimit        // what a log-in beyond Sessions' limit does
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
 	CookieName     string
 	Secure         bool   // cookies are marked Secure

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"gatehouse/internal/audit"
+	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
 
@@ -37,7 +38,7 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.note(r, audit.Event{Kind: audit.Setup, User: u.ID, Actor: u.ID})
-	if err := s.startSession(w, r, u, false); err != nil {
+	if err := s.startSession(w, r, session.New{User: u, Replace: true}); err != nil {
 		return err
 	}
 	s.rememberDevice(w, r, f.Username)

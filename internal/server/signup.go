@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/audit"
 	"gatehouse/internal/limit"
+	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
 
@@ -45,7 +46,8 @@ func (s *Server) signUp(w http.ResponseWriter, r *http.Request) error {
 	if !again {
 		s.note(r, audit.Event{Kind: audit.SignUp, User: u.ID, Actor: u.ID})
 	}
-	if err := s.startSession(w, r, u, false); err != nil {
+	// Only the first press of the button can have filled the places.
+	if err := s.startSession(w, r, session.New{User: u, Replace: true}); err != nil {
 		return err
 	}
 	s.rememberDevice(w, r, f.Username)

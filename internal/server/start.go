@@ -9,24 +9,21 @@ import (
 	"gatehouse/internal/user"
 )
 
-// startSession begins a session for u, as read before the password check, and
-// sets the cookie. The session that the browser still has, if any, is ended:
-// every log-in has a new token (I9).
-func (s *Server) startSession(w http.ResponseWriter, r *http.Request, u user.User, remember bool) error {
-	if err := s.endPrevious(r, u); err != nil {
+// startSession begins the session n, with the user as read before the password
+// check, and sets the cookie. Address and device are those of r. The session
+// that the browser still has, if any, is ended before: every log-in has a new
+// token (I9), and it takes no place from anybody.
+func (s *Server) startSession(w http.ResponseWriter, r *http.Request, n session.New) error {
+	if err := s.endPrevious(r, n.User); err != nil {
 		return err
 	}
-	started, err := s.cookies.Start(r.Context(), w, session.New{
-		User:     u,
-		Remember: remember,
-		IP:       exchangeOf(r.Context()).ip,
-		Device:   deviceOf(r.UserAgent()),
-	})
+	n.IP, n.Device = exchangeOf(r.Context()).ip, deviceOf(r.UserAgent())
+	started, err := s.cookies.Start(r.Context(), w, n)
 	if err != nil {
 		return err
 	}
 	exchangeOf(r.Context()).session = started.ID
-	s.note(r, audit.Event{Kind: audit.Login, User: u.ID, Actor: u.ID, Detail: audit.Detail{Remember: remember}})
+	s.note(r, audit.Event{Kind: audit.Login, User: n.User.ID, Actor: n.User.ID, Detail: audit.Detail{Remember: n.Remember}})
 	return nil
 }
 

@@ -16,6 +16,9 @@ var (
 	// ErrEpoch: the user's epoch was raised between the moment it was read
 	// and the start of the session; nothing was started.
 	ErrEpoch = errors.New("session: ended before it could start")
+	// ErrLimit: the user has as many sessions as they may; nothing was
+	// started. It is a *LimitError.
+	ErrLimit = errors.New("session: as many sessions as allowed")
 	// ErrExists: Start was given an id that is in use.
 	ErrExists = errors.New("session: id is in use")
 	// ErrUnreadable: the record cannot be decoded (corrupt, or written by a

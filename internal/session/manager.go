@@ -10,14 +10,16 @@ import (
 	"gatehouse/internal/user"
 )
 
-// Limits are the deadlines of new sessions. A session keeps those it began
-// with.
+// Limits are the deadlines of new sessions, and how many there may be. A
+// session keeps the deadlines it began with.
 type Limits struct {
 	Idle     time.Duration // ends when unseen for this long
 	Lifetime time.Duration // ends this long after log-in, come what may
 	// The same for "keep me signed in".
 	RememberIdle     time.Duration
 	RememberLifetime time.Duration
+	// PerUser is how many sessions of one user may live at once; 0 is no limit.
+	PerUser int
 }
 
 // Longest returns the longest lifetime that a session can have: how long
@@ -32,6 +34,8 @@ type Manager struct {
 	ledger Ledger
 	limits Limits
 	now    func() time.Time
+	// replacing holds the log-ins that are making room for themselves.
+	replacing queue
 }
 
 // NewManager returns a manager of the sessions in store. now is the clock that
@@ -40,7 +44,7 @@ func NewManager(store Store, ledger Ledger, limits Limits, now func() time.Time)
 	return &Manager{store: store, ledger: ledger, limits: limits, now: now}
 }
 
-// Limits returns the deadlines given to new sessions.
+// Limits returns the limits of new sessions.
 func (m *Manager) Limits() Limits { return m.limits }
 
 // New describes a log-in that has just succeeded.
@@ -49,12 +53,17 @@ type New struct {
 	// Epoch decides whether the session may still start.
 	User     user.User
 	Remember bool
-	IP       netip.Addr
-	Device   Device
+	// Replace says that the sessions seen longest ago make room for this one
+	// if the user has as many as they may; they end as Replaced.
+	Replace bool
+	IP      netip.Addr
+	Device  Device
 }
 
 // Start creates the session named id. ErrEpoch if the user's sessions have been
-// ended since n.User was read; ErrExists if the id is in use.
+// ended since n.User was read; ErrExists if the id is in use; *LimitError if the
+// user has as many sessions as they may and n does not say Replace, or
+// user.ErrBusy if it does and too many others are doing the same.
 func (m *Manager) Start(ctx context.Context, id ID, n New, data []byte) (Session, error) {
 	now := m.clock()
 	idle, lifetime := m.limits.Idle, m.limits.Lifetime
@@ -76,7 +85,11 @@ func (m *Manager) Start(ctx context.Context, id ID, n New, data []byte) (Session
 		Device:   n.Device,
 		Data:     data,
 	}
-	return s, m.store.Start(ctx, s)
+	start := Start{Session: s, Limit: m.limits.PerUser}
+	if n.Replace {
+		return s, m.startReplacing(ctx, start)
+	}
+	return s, m.store.Start(ctx, start)
 }
 
 // Check returns the live session named id, or *EndedError. A session whose time

@@ -15,10 +15,12 @@ import (
 // everything else that writes does so on condition that the session still
 // lives, decided in the same atomic step as the write.
 type Store interface {
-	// Start creates s on two conditions, decided atomically with the create:
-	// the id is new (ErrExists) and no epoch greater than s.Epoch is known for
-	// the user or for all (ErrEpoch).
-	Start(ctx context.Context, s Session) error
+	// Start creates s.Session on three conditions, decided atomically with the
+	// create: the id is new (ErrExists), no epoch greater than that of the
+	// session is known for the user or for all (ErrEpoch), and fewer than
+	// s.Limit sessions of the user live (*LimitError). Sessions that have
+	// expired when the new one begins, or that cannot be read, do not count.
+	Start(ctx context.Context, s Start) error
 
 	// Find returns the record of a session that has not been ended. It does
 	// not look at the clock. *EndedError if it has been ended or nothing is
@@ -37,7 +39,8 @@ type Store interface {
 	// Renew puts next in the place of old in one step: old is ended as
 	// Replaced with a pointer to next, next is created. *EndedError if old no
 	// longer lives; ErrExists, ErrEpoch as for Start. The stored LastSeen and
-	// Data of old are superseded by those of next.
+	// Data of old are superseded by those of next. No limit is asked: there
+	// are as many sessions as before.
 	Renew(ctx context.Context, old, next Session) error
 
 	// End ends the sessions and leaves tombstones. A session already gone is
@@ -72,4 +75,12 @@ type Store interface {
 
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
+}
+
+// Start is a session to be started, and on what condition.
+type Start struct {
+	Session Session
+	// Limit is how many sessions of the user may live at once, this one
+	// included; 0 is no limit.
+	Limit int
 }

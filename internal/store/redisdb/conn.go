@@ -196,5 +196,5 @@ func lostConnection(err error) bool {
 func isOurs(err error) bool {
 	var ended *session.EndedError
 	return errors.As(err, &ended) || errors.Is(err, session.ErrUnreadable) ||
-		errors.Is(err, session.ErrEpoch) || errors.Is(err, session.ErrExists)
+		errors.Is(err, session.ErrEpoch) || errors.Is(err, session.ErrExists) || errors.Is(err, session.ErrLimit)
 }

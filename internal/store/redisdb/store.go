@@ -81,9 +81,16 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Start implements session.Store.
-func (s *Store) Start(ctx context.Context, n session.Session) error {
+func (s *Store) Start(ctx context.Context, n session.Start) error {
 	return s.client.do(ctx, func(c boundConn) error {
-		return verdict(redis.String(c.eval(startScript, string(n.ID), encodeRecord(n))))
+		words, err := redis.Strings(c.eval(startScript, string(n.Session.ID), encodeRecord(n.Session), n.Limit))
+		if err != nil {
+			return err
+		}
+		if words[0] == "limit" {
+			return &session.LimitError{Oldest: toIDs(words[1:])}
+		}
+		return verdict(words[0], nil)
 	})
 }
 

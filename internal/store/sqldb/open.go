@@ -38,6 +38,8 @@ type dialect struct {
 	// commit. SQLite needs nothing: there, a transaction that may write has
 	// the database to itself from its beginning.
 	forShare string
+	// forOne is the same for rows that one such transaction has at a time.
+	forOne string
 	// beginWithin bounds the start of a transaction. On PostgreSQL that takes
 	// an answer and nothing else, so one that is late is away; on SQLite it
 	// means waiting for the other writers.

@@ -49,6 +49,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	}
 	return &DB{reader: pool, writer: pool, reads: pool, dialect: dialect{
 		forShare:    " FOR SHARE",
+		forOne:      " FOR NO KEY UPDATE",
 		beginWithin: readTimeout,
 		migrator: migrator{
 			goose:       goose.DialectPostgres,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"gatehouse/internal/session"
@@ -34,23 +35,54 @@ const (
 )
 
 // Start implements session.Store.
-func (s *Sessions) Start(ctx context.Context, new session.Session) error {
+func (s *Sessions) Start(ctx context.Context, start session.Start) error {
 	return s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return s.create(ctx, tx, new)
+		lock := s.db.dialect.forShare
+		if start.Limit > 0 {
+			lock = s.db.dialect.forOne
+		}
+		if err := s.inTime(ctx, tx, start.Session, lock); err != nil {
+			return err
+		}
+		if start.Limit > 0 {
+			if err := s.hasRoom(ctx, tx, start); err != nil {
+				return err
+			}
+		}
+		return s.create(ctx, tx, start.Session)
 	})
 }
 
-// create is the only INSERT. The epochs are locked, so that they are at the
-// commit what they were when compared: a raise waits for this session, and the
-// marking that follows the raise finds it.
-func (s *Sessions) create(ctx context.Context, tx *sql.Tx, new session.Session) error {
-	epoch, err := s.lockEpoch(ctx, tx, new.User)
+// inTime returns ErrEpoch if new comes too late for its epoch. The epochs are
+// locked, so that they are at the commit what they were when compared: a raise
+// waits for this session, and the marking that follows the raise finds it.
+func (s *Sessions) inTime(ctx context.Context, tx *sql.Tx, new session.Session, lock string) error {
+	epoch, err := s.lockEpoch(ctx, tx, new.User, lock)
 	if errors.Is(err, user.ErrNotFound) || err == nil && new.Epoch.Before(epoch) {
 		return session.ErrEpoch
 	}
-	if err != nil {
+	return err
+}
+
+// hasRoom returns *LimitError if the user has as many sessions as they may. The
+// user's row is locked against other log-ins that count, so that what has been
+// counted is true until the commit.
+func (s *Sessions) hasRoom(ctx context.Context, tx *sql.Tx, start session.Start) error {
+	now := millis(start.Session.Began)
+	list, _, err := collect(ctx, tx, selectLive+` AND user_id = $3`, now, now, start.Session.User)
+	if err != nil || len(list) < start.Limit {
 		return err
 	}
+	slices.SortFunc(list, session.LastSeenFirst)
+	full := &session.LimitError{}
+	for _, one := range slices.Backward(list[start.Limit-1:]) {
+		full.Oldest = append(full.Oldest, one.ID)
+	}
+	return full
+}
+
+// create is the only INSERT. Its caller has asked inTime.
+func (s *Sessions) create(ctx context.Context, tx *sql.Tx, new session.Session) error {
 	added, err := affected(tx.ExecContext(ctx, `
 		INSERT INTO sessions (id, user_id, username, role, epoch_all, epoch_user, began, last_seen,
 			idle_ms, deadline, remember, ip, browser, os, data)
@@ -66,10 +98,9 @@ func (s *Sessions) create(ctx context.Context, tx *sql.Tx, new session.Session) 
 }
 
 // lockEpoch returns the epoch of u and keeps it from being raised until the
-// commit. ErrNotFound.
-func (s *Sessions) lockEpoch(ctx context.Context, tx *sql.Tx, u user.ID) (epoch user.Epoch, err error) {
-	lock := s.db.dialect.forShare
-	err = tx.QueryRowContext(ctx, `SELECT epoch FROM everyone`+lock).Scan(&epoch.All)
+// commit; lock is how the user's row is locked. ErrNotFound.
+func (s *Sessions) lockEpoch(ctx context.Context, tx *sql.Tx, u user.ID, lock string) (epoch user.Epoch, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT epoch FROM everyone`+s.db.dialect.forShare).Scan(&epoch.All)
 	if err != nil {
 		return epoch, err
 	}
@@ -183,8 +214,9 @@ func (s *Sessions) update(ctx context.Context, id session.ID, query string, args
 func (s *Sessions) Renew(ctx context.Context, old, next session.Session) error {
 	return s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		// First the epochs, in the order of locks that everybody keeps.
-		if _, err := s.lockEpoch(ctx, tx, old.User); err != nil && !errors.Is(err, user.ErrNotFound) {
-			return err
+		late := s.inTime(ctx, tx, next, s.db.dialect.forShare)
+		if late != nil && !errors.Is(late, session.ErrEpoch) {
+			return late
 		}
 		n, err := affected(tx.ExecContext(ctx, `
 			UPDATE sessions SET ended_at = $1, reason = $2, successor = $3, `+cleared+`
@@ -198,6 +230,9 @@ func (s *Sessions) Renew(ctx context.Context, old, next session.Session) error {
 				return err
 			}
 			return &session.EndedError{Reason: session.Expired}
+		}
+		if late != nil {
+			return late
 		}
 		return s.create(ctx, tx, next)
 	})

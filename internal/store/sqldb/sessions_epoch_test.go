@@ -21,7 +21,7 @@ func start(t testing.TB, db *sqldb.DB, u user.ID, token string) session.Session 
 	must(t, err)
 	s := session.Session{ID: session.IDOf(token), User: u, Username: now.Username, Role: now.Role, Epoch: now.Epoch,
 		Began: at, LastSeen: at, Idle: time.Hour, Deadline: at.Add(12 * time.Hour)}
-	must(t, db.Sessions().Start(context.Background(), s))
+	must(t, db.Sessions().Start(context.Background(), session.Start{Session: s}))
 	return s
 }
 
@@ -124,7 +124,7 @@ func TestSessionOfNoAccountIsOver(t *testing.T) {
 		must(t, err)
 		wantReason(t, "account deleted in SQL", db, s.ID, session.Forced)
 		s.ID = session.IDOf("2")
-		if err := db.Sessions().Start(ctx, s); !errors.Is(err, session.ErrEpoch) {
+		if err := db.Sessions().Start(ctx, session.Start{Session: s}); !errors.Is(err, session.ErrEpoch) {
 			t.Errorf("start: %v, want ErrEpoch", err)
 		}
 	})

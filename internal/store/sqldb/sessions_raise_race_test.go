@@ -34,7 +34,7 @@ func TestStartWaitsForRaise(t *testing.T) {
 			fresh, next := old, old
 			fresh.ID, next.ID = session.IDOf("fresh "+what), session.IDOf("next "+what)
 			started, renewed := make(chan error, 1), make(chan error, 1)
-			go func() { started <- db.Sessions().Start(ctx, fresh) }()
+			go func() { started <- db.Sessions().Start(ctx, session.Start{Session: fresh}) }()
 			go func() { renewed <- db.Sessions().Renew(ctx, old, next) }()
 			select {
 			case err := <-started:
@@ -76,7 +76,7 @@ func TestEndUserKeepsTheEpochGrowing(t *testing.T) {
 			wantReason(t, "kept", db, kept.ID, "")
 			wantReason(t, "other", db, other.ID, session.Forced)
 		}
-		if err := db.Sessions().Start(ctx, other); !errors.Is(err, session.ErrEpoch) {
+		if err := db.Sessions().Start(ctx, session.Start{Session: other}); !errors.Is(err, session.ErrEpoch) {
 			t.Errorf("start with the old epoch: %v, want ErrEpoch", err)
 		}
 	})

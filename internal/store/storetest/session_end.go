@@ -62,12 +62,12 @@ func idsAreUsedOnce(t *testing.T, w *world) {
 	must(t, err)
 	other := s
 	other.Username = "mallory"
-	if err := w.Store.Start(ctx, other); !errors.Is(err, session.ErrExists) {
+	if err := w.Store.Start(ctx, session.Start{Session: other}); !errors.Is(err, session.ErrExists) {
 		t.Errorf("start with a live id: got %v, want ErrExists", err)
 	}
 	_, err = w.manager.End(ctx, []session.ID{id}, forced)
 	must(t, err)
-	if err := w.Store.Start(ctx, s); !errors.Is(err, session.ErrExists) {
+	if err := w.Store.Start(ctx, session.Start{Session: s}); !errors.Is(err, session.ErrExists) {
 		t.Errorf("start with an ended id: got %v, want ErrExists", err)
 	}
 	w.mustBeEnded(token, session.Forced)

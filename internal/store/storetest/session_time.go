@@ -80,7 +80,7 @@ func (c *countingStore) Touch(ctx context.Context, s session.Session, now time.T
 	return c.Store.Touch(ctx, s, now)
 }
 
-func (c *countingStore) Start(ctx context.Context, s session.Session) error {
+func (c *countingStore) Start(ctx context.Context, s session.Start) error {
 	c.writes.Add(1)
 	return c.Store.Start(ctx, s)
 }
@@ -230,7 +230,7 @@ func recordSurvives(t *testing.T, w *world) {
 	} {
 		s.ID, s.User, s.Username, s.Epoch = session.IDOf(name), u.ID, u.Username, u.Epoch
 		s.Began, s.LastSeen, s.Idle, s.Deadline = now, now, limits.Idle, now.Add(limits.Lifetime)
-		must(t, w.Store.Start(ctx, s))
+		must(t, w.Store.Start(ctx, session.Start{Session: s}))
 		got, err := w.Store.Find(ctx, s.ID)
 		must(t, err)
 		opts := cmp.Options{cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(0)}

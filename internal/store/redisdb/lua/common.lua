@@ -32,11 +32,16 @@ local function epoch(key)
   return tonumber(redis.call('GET', key) or '0')
 end
 
+-- Drops from the index of a user what the server has expired already.
+local function drop_expired(user)
+  redis.call('ZREMRANGEBYSCORE', 'u:' .. user, '-inf', server_now())
+end
+
 -- Adds a session to its user's index, which lives as long as its longest
--- session can. What the server has expired already is dropped on the way.
+-- session can.
 local function index(user, id, ends, deadline)
   local key = 'u:' .. user
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', server_now())
+  drop_expired(user)
   redis.call('ZADD', key, ends, id)
   redis.call('PEXPIREAT', key, deadline, 'NX')
   redis.call('PEXPIREAT', key, deadline, 'GT')

@@ -1,0 +1,135 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"gatehouse/internal/audit"
+	"gatehouse/internal/limit"
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// AtLimit says what becomes of a log-in of somebody who has as many sessions as
+// they may.
+type AtLimit string
+
+// What can become of it. Anything else counts as Choose.
+const (
+	Choose        AtLimit = "choose"  // the person says which device to log out
+	ReplaceOldest AtLimit = "replace" // the device seen longest ago is logged out
+	Deny          AtLimit = "deny"    // it is refused
+)
+
+func (a AtLimit) asks() bool { return a != ReplaceOldest && a != Deny }
+
+// askWhichToEnd shows the person's devices. As many as have to go are selected,
+// those seen longest ago.
+func (s *Server) askWhichToEnd(w http.ResponseWriter, r *http.Request, t ticket) error {
+	return s.limitPage(w, r, http.StatusConflict, t, "")
+}
+
+func (s *Server) limitPage(w http.ResponseWriter, r *http.Request, status int, t ticket, problem string) error {
+	sealed, err := s.seal(t)
+	if err != nil {
+		return err
+	}
+	list, err := s.Sessions.List(r.Context(), t.User)
+	if err != nil {
+		return err
+	}
+	f := t.form()
+	page := LimitPage{
+		Base:   s.base(r, s.translator(r).T("title_limit"), ""),
+		Ticket: sealed,
+		Limit:  s.Sessions.Limits().PerUser,
+		Cancel: loginURL(f.next, ""),
+	}
+	page.Path = page.Cancel
+	if problem != "" {
+		page.Form.Errors = map[string]string{"": problem}
+	}
+	for i, row := range deviceRows(list, "") {
+		page.Devices = append(page.Devices, LimitRow{DeviceRow: row, Selected: i >= page.Limit-1})
+	}
+	return s.views.render(w, status, "limit", page)
+}
+
+// loginByTicket ends the devices that the person has chosen and goes on with
+// the log-in. Nothing is ended for a ticket that could not log in any more.
+func (s *Server) loginByTicket(w http.ResponseWriter, r *http.Request) error {
+	if err := form(r); err != nil {
+		return err
+	}
+	t, err := s.open(r.PostForm.Get("ticket"))
+	if err != nil {
+		return s.refusedLogin(w, r, loginForm{}, err)
+	}
+	f := t.form()
+	if err := s.takeLogin(r, f.login); err != nil {
+		return s.refusedLogin(w, r, f, err)
+	}
+	u, err := s.ticketHolder(r, t)
+	if err != nil {
+		return s.refusedLogin(w, r, f, err)
+	}
+	chosen, err := s.endChosen(r, u)
+	if err != nil {
+		return err
+	}
+	err = s.startLogin(w, r, u, f)
+	switch {
+	case errors.Is(err, session.ErrLimit) && chosen == 0:
+		return s.limitPage(w, r, http.StatusUnprocessableEntity, t, s.translator(r).T("limit_choose"))
+	case errors.Is(err, session.ErrLimit):
+		return s.limitPage(w, r, http.StatusConflict, t, s.translator(r).T("limit_again"))
+	case err != nil:
+		return s.refusedLogin(w, r, f, err)
+	}
+	return seeOther(w, f.after())
+}
+
+// ticketHolder uses the ticket up and returns the account that it opens, as it
+// was read before the password check. errTicket, session.ErrEpoch.
+func (s *Server) ticketHolder(r *http.Request, t ticket) (user.User, error) {
+	err := s.take(r, limit.LoginTicket, t.Number)
+	var many *tooManyError
+	if errors.As(err, &many) {
+		return user.User{}, errTicket
+	}
+	if err != nil {
+		return user.User{}, err
+	}
+	u, err := s.UserStore.ByID(r.Context(), t.User)
+	if errors.Is(err, user.ErrNotFound) || err == nil && (u.Disabled() || t.Epoch.Before(u.Epoch)) {
+		return user.User{}, session.ErrEpoch
+	}
+	// If it is raised from here on, the store finds that out.
+	u.Epoch = t.Epoch
+	return u, err
+}
+
+// endChosen ends those sessions named in the form that are u's own and returns
+// how many were named.
+func (s *Server) endChosen(r *http.Request, u user.User) (chosen int, err error) {
+	list, err := s.Sessions.List(r.Context(), u.ID)
+	if err != nil {
+		return 0, err
+	}
+	var ids []session.ID
+	for _, one := range list {
+		if slices.Contains(r.PostForm["end"], string(one.ID)) {
+			ids = append(ids, one.ID)
+		}
+	}
+	if _, err := s.Sessions.End(r.Context(), ids, session.Why{Reason: session.Replaced, Actor: u.ID}); err != nil {
+		return 0, err
+	}
+	for _, one := range list {
+		if slices.Contains(ids, one.ID) {
+			s.note(r, audit.Event{Kind: audit.SessionEnded, User: u.ID, Actor: u.ID, Note: one.Device.String()})
+		}
+	}
+	return len(r.PostForm["end"]), nil
+}

@@ -1,0 +1,102 @@
+package server
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"gatehouse/internal/limit"
+	"gatehouse/internal/user"
+)
+
+// errTicket: the ticket is not one of ours, or its time is over.
+var errTicket = errors.New("server: ticket does not count")
+
+// ticket stands for a password that has been checked, while the person decides
+// which device to log out. It travels in a hidden field of that page's form,
+// never in a URL, and is good for one log-in, to this account, as it was when
+// the password was checked: an end of everything, a new password, another role
+// or a shut account leave nothing of it.
+type ticket struct {
+	User     user.ID    `json:"user"`
+	Epoch    user.Epoch `json:"epoch"` // as read before the password check
+	Login    string     `json:"login"` // as typed
+	Remember bool       `json:"remember,omitempty"`
+	Next     string     `json:"next,omitempty"`
+	Until    int64      `json:"until"` // Unix ms
+	Number   string     `json:"number"`
+}
+
+// ticketLife is how long a person may think. The limiter forgets a used ticket
+// no sooner.
+var ticketLife = limit.LoginTicket.Every
+
+// newTicket returns a ticket for a log-in by f to u, whose password has just
+// been checked.
+func (s *Server) newTicket(u user.User, f loginForm) ticket {
+	return ticket{
+		User: u.ID, Epoch: u.Epoch,
+		Login: f.login, Remember: f.remember, Next: f.next,
+		Until: s.Now().Add(ticketLife).UnixMilli(),
+	}
+}
+
+// form returns the log-in form that the ticket continues.
+func (t ticket) form() loginForm {
+	return loginForm{login: t.Login, remember: t.Remember, next: localPath(t.Next)}
+}
+
+// seal returns t as text, signed, with a number of its own: each is used once.
+// It is good no longer than the t that it continues.
+func (s *Server) seal(t ticket) (string, error) {
+	t.Number = rand.Text()
+	payload, err := json.Marshal(t)
+	if err != nil {
+		return "", err
+	}
+	text := base64.RawURLEncoding.EncodeToString(payload)
+	mac, err := s.ticketMAC(text)
+	if err != nil {
+		return "", err
+	}
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac), nil
+}
+
+// open is the inverse of seal. errTicket.
+func (s *Server) open(sealed string) (ticket, error) {
+	text, signature, _ := strings.Cut(sealed, ".")
+	mac, err := base64.RawURLEncoding.Strict().DecodeString(signature)
+	if err != nil {
+		return ticket{}, errTicket
+	}
+	want, err := s.ticketMAC(text)
+	if err != nil {
+		return ticket{}, err
+	}
+	if !hmac.Equal(mac, want) {
+		return ticket{}, errTicket
+	}
+	var t ticket
+	payload, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || json.Unmarshal(payload, &t) != nil || s.Now().UnixMilli() >= t.Until {
+		return ticket{}, errTicket
+	}
+	return t, nil
+}
+
+// ticketMAC signs with a key of its own, made from the one that all nodes
+// share: nothing else that they sign can pass for a ticket.
+func (s *Server) ticketMAC(text string) ([]byte, error) {
+	key, err := hkdf.Key(sha256.New, s.DeviceKey, nil, "gatehouse log-in ticket", sha256.Size)
+	if err != nil {
+		return nil, err
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return mac.Sum(nil), nil
+}
