@@ -41,6 +41,7 @@ func (s *Server) routes() *chi.Mux {
 	r.Post("/login", s.page(s.login))
 	r.Post("/signup", s.page(s.signUp))
 	r.Post("/logout", s.page(s.logout))
+	r.Get("/mypage/events", s.events) // answers for itself, without s.page: it streams
 
 	r.Group(func(r chi.Router) { // a live session
 		r.Use(s.requireUser)
