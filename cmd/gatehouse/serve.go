@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"gatehouse/internal/config"
@@ -69,7 +70,9 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 		return err
 	}
 	conf.PublicURL = publicURL(conf, listener.Addr())
-	handler, users, err := newHandler(ctx, conf, limits, s, log)
+	sessions := session.NewManager(s.sessions, s.db.Ledger(), limits, time.Now)
+	hub := session.NewHub(sessions, s.lookEvery())
+	handler, users, err := newHandler(ctx, conf, sessions, hub, s, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -77,8 +80,12 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	background, stop := context.WithCancel(ctx)
-	defer stop()
+	var live sync.WaitGroup
+	defer func() { stop(); live.Wait() }()
 	go s.prune(background, log, limits.Longest(), conf.AuditKept)
+	// The hub ends with ctx, while the server still finishes requests: streams
+	// are such, and would keep it from stopping.
+	live.Go(func() { hub.Run(background, s.events) })
 	return serveUntil(ctx, listener, handler, log)
 }
 
@@ -93,7 +100,7 @@ func sessionLimits(c config.Config) session.Limits {
 }
 
 // newHandler joins the parts of the server.
-func newHandler(ctx context.Context, c config.Config, limits session.Limits, s *stores, log *slog.Logger) (http.Handler, *user.Service, error) {
+func newHandler(ctx context.Context, c config.Config, sessions *session.Manager, hub *session.Hub, s *stores, log *slog.Logger) (http.Handler, *user.Service, error) {
 	deviceKey, err := s.db.Settings().Secret(ctx, "device-key", 32)
 	if err != nil {
 		return nil, nil, err
@@ -119,7 +126,8 @@ func newHandler(ctx context.Context, c config.Config, limits session.Limits, s *
 		DeviceKey:      deviceKey,
 		Users:          users,
 		UserStore:      s.db.Users(),
-		Sessions:       session.NewManager(s.sessions, s.db.Ledger(), limits, time.Now),
+		Sessions:       sessions,
+		Hub:            hub,
 		Audit:          s.db.Audit(),
 		Limiter:        s.limiter(c.RateLimits),
 		Web:            web.Files,
@@ -128,6 +136,21 @@ func newHandler(ctx context.Context, c config.Config, limits session.Limits, s *
 		Now:            time.Now,
 	})
 	return handler, users, err
+}
+
+// How often open pages are looked after, in case no news of an end has come. In
+// the embedded set-up none comes of what commands do, in another process; with
+// Redis it comes of everything and is seldom lost.
+const (
+	lookEmbedded = time.Second
+	lookRedis    = 3 * time.Second
+)
+
+func (s *stores) lookEvery() time.Duration {
+	if s.redis != nil {
+		return lookRedis
+	}
+	return lookEmbedded
 }
 
 // limitKeys bounds the memory of the embedded limiter: some 10 MB.

@@ -19,6 +19,7 @@ type stores struct {
 	db       *sqldb.DB
 	redis    *redisdb.Store // nil: sessions are in db
 	sessions session.Store
+	events   session.Events // of sessions
 }
 
 // openStores opens what c names. longest is the longest lifetime of a session.
@@ -34,10 +35,11 @@ func openStores(ctx context.Context, c config.StoreConfig, longest time.Duration
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	s := &stores{db: db, sessions: db.Sessions()}
+	embedded := db.Sessions()
+	s := &stores{db: db, sessions: embedded, events: embedded}
 	if !c.RedisURL.IsEmpty() {
 		s.redis = redisdb.Open(c.RedisURL.Reveal(), longest)
-		s.sessions = s.redis
+		s.sessions, s.events = s.redis, s.redis
 	}
 	return s, nil
 }

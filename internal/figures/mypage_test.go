@@ -23,6 +23,7 @@ func myPage(t *testing.T, redisURL string, clock *clock) func() {
 	hasher, err := user.NewHasher(user.HasherConfig{})
 	must(t, err)
 	policy := user.Policy{MinLength: 8}
+	sessions := session.NewManager(openRedis(t, redisURL), db.Ledger(), limits, clock.Now)
 	h, err := server.New(server.Config{
 		PublicURL:  &url.URL{Scheme: "http", Host: "localhost:8080"},
 		SignUp:     true,
@@ -32,7 +33,8 @@ func myPage(t *testing.T, redisURL string, clock *clock) func() {
 		DeviceKey:  make([]byte, 32),
 		Users:      user.NewService(db.Users(), hasher, policy, clock.Now),
 		UserStore:  db.Users(),
-		Sessions:   session.NewManager(openRedis(t, redisURL), db.Ledger(), limits, clock.Now),
+		Sessions:   sessions,
+		Hub:        session.NewHub(sessions, time.Second),
 		Audit:      db.Audit(),
 		Limiter:    limit.Off{},
 		Web:        web.Files,

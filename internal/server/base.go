@@ -29,7 +29,7 @@ func (s *Server) base(r *http.Request, title, section string) Base {
 		b.Path = "/" // a posted form cannot be returned to
 	}
 	if mine := me(r); mine.ID != "" {
-		b.Me = &Me{Username: mine.Username, Admin: mine.Role == "admin"}
+		b.Me = &Me{Username: mine.Username, Session: mine.ID.Short(), Admin: mine.Role == "admin"}
 	}
 	return b
 }

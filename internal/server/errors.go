@@ -58,6 +58,7 @@ var kinds = []kind{
 	{user.ErrChanged, http.StatusConflict, "changed"},
 	{user.ErrBusy, http.StatusServiceUnavailable, "busy"},
 	{errHalfPassword, http.StatusServiceUnavailable, "half_password"},
+	{session.ErrFull, http.StatusServiceUnavailable, "busy"},
 	{session.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
 }
 

@@ -27,6 +27,7 @@ type Base struct {
 // Me is the signed-in person.
 type Me struct {
 	Username string
+	Session  string // what a page compares its event stream with: the start of the session id
 	Admin    bool
 }
 

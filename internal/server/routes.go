@@ -42,6 +42,7 @@ func (s *Server) routes() *chi.Mux {
 	r.Post("/login/choose", s.page(s.loginByTicket))
 	r.Post("/signup", s.page(s.signUp))
 	r.Post("/logout", s.page(s.logout))
+	r.Get("/mypage/events", s.events) // answers for itself, without s.page: it streams
 
 	r.Group(func(r chi.Router) { // a live session
 		r.Use(s.requireUser)

@@ -24,6 +24,7 @@ var access = map[string]struct{ stranger, user, admin string }{
 	"GET /signup":                          {"200", "303", "303"},
 	"GET /mypage":                          {"303*", "200", "200"},
 	"GET /mypage/password":                 {"303*", "200", "200"},
+	"GET /mypage/events":                   {"401", "200", "200"},
 	"GET /admin":                           {"303*", "403", "303"},
 	"GET /admin/sessions":                  {"303*", "403", "200"},
 	"GET /admin/sessions/end":              {"303*", "403", "422"}, // nothing selected

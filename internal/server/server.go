@@ -30,6 +30,7 @@ type Config struct {
 	Users     *user.Service
 	UserStore user.Store
 	Sessions  *session.Manager
+	Hub       *session.Hub // tells open pages of ends; whoever made it runs it
 	Audit     audit.Log
 	Limiter   limit.Limiter
 	Web       fs.FS // templates/, static/, locales/

@@ -65,6 +65,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	public, err := url.Parse(publicURL)
 	must(t, err)
 	limits := session.Limits{Idle: time.Hour, Lifetime: 12 * time.Hour, RememberIdle: 14 * 24 * time.Hour, RememberLifetime: 30 * 24 * time.Hour}
+	sessions := session.NewManager(db.Sessions(), db.Ledger(), limits, w.clock.Now)
 	c := Config{
 		PublicURL:  public,
 		SignUp:     true,
@@ -72,7 +73,8 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		Secure:     true,
 		DeviceKey:  []byte("0123456789abcdef0123456789abcdef"),
 		UserStore:  db.Users(),
-		Sessions:   session.NewManager(db.Sessions(), db.Ledger(), limits, w.clock.Now),
+		Sessions:   sessions,
+		Hub:        session.NewHub(sessions, 100*time.Millisecond),
 		Audit:      db.Audit(),
 		Limiter:    limit.Off{},
 		Web:        web.Files,
@@ -86,6 +88,10 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	c.Users = user.NewService(c.UserStore, hasher, c.Policy, w.clock.Now)
 	w.Server, err = New(c)
 	must(t, err)
+	ctx, stop := context.WithCancel(ctx)
+	var hub sync.WaitGroup
+	hub.Go(func() { c.Hub.Run(ctx, db.Sessions()) })
+	t.Cleanup(func() { stop(); hub.Wait() })
 	return w
 }
 
@@ -142,6 +148,11 @@ func (c *client) do(method, target string, body io.Reader) *httptest.ResponseRec
 	}
 	for _, cookie := range c.cookies {
 		r.AddCookie(cookie)
+	}
+	if target == "/mypage/events" { // goes on until the client goes
+		ctx, cancel := context.WithTimeout(r.Context(), 20*time.Millisecond)
+		defer cancel()
+		r = r.WithContext(ctx)
 	}
 	rec := httptest.NewRecorder()
 	c.w.ServeHTTP(rec, r)

@@ -1,5 +1,6 @@
 // Makes the pages nicer. Everything works without it, and nothing here moves
-// the focus or keeps a form from being sent a second time after a failure.
+// the focus, unless the whole page has gone, or keeps a form from being sent a
+// second time after a failure.
 
 const page = document.body;
 const lang = document.documentElement.lang;
@@ -45,6 +46,189 @@ addEventListener("pageshow", (event) => {
     location.reload();
   }
 });
+
+// ---- The end of the session, at once ------------------------------------
+
+// A page of somebody signed in listens for the end of that session. All tabs of
+// a browser share one stream, held by whoever has the lock and passed on to the
+// others: with HTTP/1.1 a browser opens six connections to a server and no more,
+// so a stream in each tab would stop the seventh from loading at all.
+if (page.dataset.live) listenForTheEnd(page.dataset.live);
+
+function listenForTheEnd(mine) {
+  const locks = navigator.locks; // not on plain http, where each visible page has a stream
+  const hiddenFor = 5 * 60_000; // after that a hidden page lets go
+  const sendingFor = 10_000; // after that a page that has sent a form seems to stay
+  const tokenWithin = 4_000; // how long another tab may wait for the answer with its new token
+  const silentFor = 50_000; // the server says something every 15 s
+  const longest = 30_000; // between two tries
+
+  let turn; // this page's place in the queue for the lock, or the lock
+  let channel, source, timer, silence, hiding, replacedAt;
+  let fails = 0;
+  let sending = false;
+  let over = false;
+
+  const visible = () => document.visibilityState === "visible";
+
+  // A page that is looked at takes the lock from whoever has it: that may be a
+  // page that the browser has put to sleep.
+  async function start() {
+    if (over || sending || turn || (!locks && !visible())) return;
+    const now = (turn = new AbortController());
+    channel = new BroadcastChannel("gatehouse");
+    channel.onmessage = (event) => hear(event.data, false);
+    if (!locks) return open();
+    let take = visible();
+    while (!now.signal.aborted) {
+      try {
+        await locks.request("gatehouse-events", take ? { steal: true } : { signal: now.signal }, () => {
+          if (now.signal.aborted) return;
+          open();
+          return new Promise((done) => now.signal.addEventListener("abort", done));
+        });
+      } catch {
+        // Another page has taken it and passes on what it hears.
+        if (!now.signal.aborted) close();
+      }
+      take = false;
+    }
+  }
+
+  function stop() {
+    close();
+    turn?.abort();
+    turn = undefined;
+    channel?.close();
+    channel = undefined;
+  }
+
+  function open() {
+    close();
+    source = new EventSource("/mypage/events");
+    for (const kind of ["live", "ended", "crowded", "beat"]) {
+      source.addEventListener(kind, (event) => {
+        clearTimeout(silence);
+        silence = setTimeout(failed, silentFor);
+        hear({ kind, ...JSON.parse(event.data) }, true);
+      });
+    }
+    source.onerror = failed;
+  }
+
+  function close() {
+    clearTimeout(timer);
+    clearTimeout(silence);
+    source?.close();
+    source = undefined;
+  }
+
+  function hear(news, first) {
+    if (over || sending) return;
+    if (first && (news.kind === "live" || news.kind === "ended")) channel.postMessage(news);
+    if (news.kind === "live") {
+      fails = 0;
+      if (news.session !== mine) reload(); // the browser has been given another session
+    } else if (news.kind === "crowded") {
+      stop(); // until somebody looks at this page again
+    } else if (news.kind === "ended" && news.reason === "replaced") {
+      replaced(news, first);
+    } else if (news.kind === "ended") {
+      cover(news);
+    }
+  }
+
+  // Another token has taken the place of the one this page was shown for. If it
+  // was for another tab of this browser (a new password, a new log-in) its
+  // answer may still be on the way: soon the stream is live, and the page is
+  // loaded anew. If not, somebody else has it.
+  function replaced(news, first) {
+    page.hidden = true;
+    replacedAt ??= performance.now();
+    if (performance.now() - replacedAt > tokenWithin) return cover(news);
+    if (!first) return; // whoever listens tells
+    close();
+    timer = setTimeout(open, 300);
+  }
+
+  function reload() {
+    over = true;
+    stop();
+    page.hidden = true;
+    location.reload();
+  }
+
+  // The stream broke or was refused; which of them, browsers do not tell. To be
+  // refused for want of a session leads to the log-in page; all else may pass.
+  function failed() {
+    close();
+    const wait = Math.min(longest, 1_000 * 2 ** fails++) * (0.5 + Math.random());
+    const now = (timer = setTimeout(async () => {
+      const answer = await fetch("/mypage/events", { method: "HEAD" }).catch(() => undefined);
+      if (over || sending || timer !== now || !turn) return;
+      if (answer?.status === 401) reload();
+      else if (answer?.ok) open();
+      else failed();
+    }, wait));
+  }
+
+  // Nothing of the page stays, in sight or out of it.
+  function cover(news) {
+    over = true;
+    stop();
+    const login = new URL(news.login, location.href);
+    const here = document.querySelector(".languages input[name=next]")?.value;
+    if (here && here !== "/") login.searchParams.set("next", here);
+    const make = (name, attributes, ...children) => {
+      const el = document.createElement(name);
+      for (const [key, value] of Object.entries(attributes)) el.setAttribute(key, value);
+      el.append(...children);
+      return el;
+    };
+    const title = make("h1", { tabindex: "-1", "aria-describedby": "ended-why" }, news.title);
+    const card = make(
+      "article",
+      { class: "ended" },
+      title,
+      make("p", { id: "ended-why", class: "lead" }, news.text),
+      make("p", {}, make("a", { class: "button", href: login.pathname + login.search }, news.action)),
+    );
+    page.replaceChildren(make("main", { id: "main", class: "slim", "data-reason": news.reason }, card));
+    page.dataset.page = "ended";
+    page.removeAttribute("data-signed-in");
+    page.removeAttribute("data-live");
+    page.hidden = false;
+    document.title = `${news.title} · Gatehouse`;
+    scrollTo(0, 0);
+    title.focus();
+  }
+
+  // A page that sends a form is about to be another page, and what it sends may
+  // be the very thing that ends its session.
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
+    sending = true;
+    stop();
+    setTimeout(() => {
+      sending = false;
+      start();
+    }, sendingFor);
+  });
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(hiding);
+    if (!visible()) {
+      if (locks) hiding = setTimeout(stop, hiddenFor);
+      else stop();
+    } else if (!source) {
+      fails = 0;
+      stop();
+      start();
+    }
+  });
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", start);
+  start();
+}
 
 // ---- Double submit -------------------------------------------------------
 

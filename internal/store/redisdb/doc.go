@@ -13,6 +13,7 @@
 //	x:{id}    tombstone: the reason, kept until the session's absolute deadline;
 //	          after a renewal "replaced:" and the id that came after
 //	r:…       limiter state
+//	ended     channel (events.go): id and reason of every session that ends
 //
 // Reading is scs' redisstore; every write is a script of ours (scripts.go) that
 // decides and writes in one atomic step, because redisstore's commit is an

@@ -33,6 +33,7 @@ func open(t *testing.T) (storetest.Sessions, redis.Conn) {
 	db := openSQL(t)
 	return storetest.Sessions{
 		Store:   store,
+		Events:  store,
 		Ledger:  db.Ledger(),
 		Users:   db.Users(),
 		Corrupt: overwrite(raw, func(record []byte) []byte { return record[:len(record)/3] }),

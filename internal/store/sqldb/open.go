@@ -30,6 +30,7 @@ type DB struct {
 	reader, writer *sql.DB
 	reads          querier // of the reader, however it is asked best
 	dialect        dialect
+	listeners      listeners // to ends of sessions
 }
 
 // dialect is all in which the two databases differ.

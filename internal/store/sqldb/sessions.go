@@ -17,7 +17,10 @@ import (
 // the commit that raises the epoch, before any session has been marked.
 type Sessions struct{ db *DB }
 
-var _ session.Store = (*Sessions)(nil)
+var (
+	_ session.Store  = (*Sessions)(nil)
+	_ session.Events = (*Sessions)(nil)
+)
 
 // Sessions returns the sessions in db.
 func (db *DB) Sessions() *Sessions { return &Sessions{db} }
@@ -146,12 +149,14 @@ func find(ctx context.Context, q querier, id session.ID) (session.Session, error
 	return r.session()
 }
 
-func endedBecause(text string) error {
+func endedBecause(text string) error { return &session.EndedError{Reason: reasonOf(text)} }
+
+func reasonOf(text string) session.Reason {
 	reason, ok := session.ParseReason(text)
 	if !ok { // unknown, or written by a newer program
-		reason = session.Forced
+		return session.Forced
 	}
-	return &session.EndedError{Reason: reason}
+	return reason
 }
 
 // endedByEpoch returns why a session has ended whose row has not been marked:
@@ -212,7 +217,7 @@ func (s *Sessions) update(ctx context.Context, id session.ID, query string, args
 
 // Renew implements session.Store.
 func (s *Sessions) Renew(ctx context.Context, old, next session.Session) error {
-	return s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		// First the epochs, in the order of locks that everybody keeps.
 		late := s.inTime(ctx, tx, next, s.db.dialect.forShare)
 		if late != nil && !errors.Is(late, session.ErrEpoch) {
@@ -236,6 +241,10 @@ func (s *Sessions) Renew(ctx context.Context, old, next session.Session) error {
 		}
 		return s.create(ctx, tx, next)
 	})
+	if err == nil {
+		s.db.listeners.tell([]ending{{old.ID, string(session.Replaced)}})
+	}
+	return err
 }
 
 // Applied implements session.Store: what has been committed here stays.

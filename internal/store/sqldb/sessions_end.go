@@ -37,8 +37,9 @@ const idsAtOnce = 300
 
 // End implements session.Store.
 func (s *Sessions) End(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
+	var endings []ending
 	err = s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		ended = 0
+		ended, endings = 0, nil
 		queue := append([]session.ID(nil), ids...)
 		seen := map[session.ID]bool{}
 		for len(queue) > 0 {
@@ -53,11 +54,12 @@ func (s *Sessions) End(ctx context.Context, ids []session.ID, why session.Why, n
 			if len(next) == 0 {
 				break
 			}
-			n, err := endThese(ctx, tx, next, why, now)
+			n, some, err := endThese(ctx, tx, next, why, now)
 			if err != nil {
 				return err
 			}
 			ended += n
+			endings = append(endings, some...)
 			// Asked after the rows are locked or ended: from here on none of
 			// them can be renewed any more.
 			successors, err := successorsOf(ctx, tx, next)
@@ -71,34 +73,37 @@ func (s *Sessions) End(ctx context.Context, ids []session.ID, why session.Why, n
 	if err != nil {
 		return 0, err
 	}
+	s.db.listeners.tell(endings)
 	return ended, nil
 }
 
 // endThese ends those of the sessions that are in force; what an epoch has
 // ended keeps the reason that the ledger has for it.
-func endThese(ctx context.Context, tx *sql.Tx, ids []any, why session.Why, now time.Time) (alive int, err error) {
+func endThese(ctx context.Context, tx *sql.Tx, ids []any, why session.Why, now time.Time) (alive int, endings []ending, err error) {
 	t := millis(now)
 	args := append(burial(why, now), ids...)
 	n := len(args)
 	return countAlive(ctx, tx, `
 		UPDATE sessions SET `+buried+`
 		WHERE id IN (`+numbered(5, len(ids))+`) AND `+live+`
-		RETURNING last_seen + idle_ms > `+numbered(n+1, 1)+` AND deadline > `+numbered(n+2, 1),
+		RETURNING id, reason, last_seen + idle_ms > `+numbered(n+1, 1)+` AND deadline > `+numbered(n+2, 1),
 		append(args, t, t)...)
 }
 
-// countAlive runs an UPDATE whose RETURNING says of each row whether it was
-// alive, and counts them.
-func countAlive(ctx context.Context, q querier, query string, args ...any) (alive int, err error) {
+// countAlive runs an UPDATE whose RETURNING says of each row its id, why it has
+// ended and whether it was alive, and counts those that were.
+func countAlive(ctx context.Context, q querier, query string, args ...any) (alive int, endings []ending, err error) {
 	err = each(ctx, q, func(rows *sql.Rows) error {
+		var e ending
 		var was bool
-		err := rows.Scan(&was)
+		err := rows.Scan(&e.id, &e.reason, &was)
+		endings = append(endings, e)
 		if was {
 			alive++
 		}
 		return err
 	}, query, args...)
-	return alive, err
+	return alive, endings, err
 }
 
 func successorsOf(ctx context.Context, tx *sql.Tx, ids []any) (successors []session.ID, err error) {
@@ -114,6 +119,7 @@ func successorsOf(ctx context.Context, tx *sql.Tx, ids []any) (successors []sess
 // EndUser implements session.Store.
 func (s *Sessions) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep session.ID, why session.Why, now time.Time) (ended int, err error) {
 	t := millis(now)
+	var endings []ending
 	err = s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		if keep != "" {
 			// Only while it is in force: an end that did not spare it stands.
@@ -133,16 +139,17 @@ func (s *Sessions) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, kee
 		if err != nil {
 			return err
 		}
-		ended, err = countAlive(ctx, tx, `
+		ended, endings, err = countAlive(ctx, tx, `
 			UPDATE sessions SET `+buried+`
 			WHERE user_id = $5 AND id <> $6 AND ended_at IS NULL AND (epoch_all < $7 OR epoch_user < $8)
-			RETURNING last_seen + idle_ms > $9 AND deadline > $10`,
+			RETURNING id, reason, last_seen + idle_ms > $9 AND deadline > $10`,
 			append(burial(why, now), u, keep, epoch.All, epoch.User, t, t)...)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
+	s.db.listeners.tell(endings)
 	return ended, nil
 }
 
@@ -158,26 +165,21 @@ func (s *Sessions) EndAll(ctx context.Context, epoch user.Epoch, why session.Why
 	}
 	t := millis(now)
 	for {
-		rows, alive := 0, 0
-		err := s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			rows, alive = 0, 0
-			return each(ctx, tx, func(r *sql.Rows) error {
-				var was bool
-				err := r.Scan(&was)
-				rows++
-				if was {
-					alive++
-				}
-				return err
-			}, `UPDATE sessions SET `+buried+`
+		alive := 0
+		var endings []ending
+		err := s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+			alive, endings, err = countAlive(ctx, tx, `
+				UPDATE sessions SET `+buried+`
 				WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL AND epoch_all < $5 LIMIT $6)
 				  AND ended_at IS NULL
-				RETURNING last_seen + idle_ms > $7 AND deadline > $8`,
+				RETURNING id, reason, last_seen + idle_ms > $7 AND deadline > $8`,
 				append(burial(why, now), epoch.All, endedAtOnce, t, t)...)
+			return err
 		})
-		ended += alive
-		if err != nil || rows == 0 {
+		if err != nil || len(endings) == 0 {
 			return ended, err
 		}
+		ended += alive
+		s.db.listeners.tell(endings)
 	}
 }

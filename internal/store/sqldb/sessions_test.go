@@ -20,6 +20,7 @@ func TestSessions(t *testing.T) {
 			raw := rawPool(t, url)
 			return storetest.Sessions{
 				Store:   db.Sessions(),
+				Events:  db.Sessions(),
 				Ledger:  db.Ledger(),
 				Users:   db.Users(),
 				Corrupt: set(raw, "ip", "nonsense"),

@@ -19,6 +19,7 @@ import (
 // Sessions is one backend, freshly made and empty, for RunSessions.
 type Sessions struct {
 	Store  session.Store
+	Events session.Events // of Store
 	Ledger session.Ledger
 	Users  user.Store
 
@@ -62,6 +63,8 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"I8_LateTouchRevivesNothing", lateTouchRevivesNothing},
 		{"I9_NewToken", newToken},
 		{"I10_OneEndReachesEveryNode", oneEndReachesEveryNode},
+		{"I10_StreamsHearOfEveryEnd", streamsHear},
+		{"I10_LostNewsIsMadeUpFor", lostNewsIsMadeUpFor},
 		{"I11_NoSessionWithoutLogin", noSessionWithoutLogin},
 		{"I12_UnreadableIsEnded", unreadableIsEnded},
 		{"SaveKeepsDataAndDeadline", saveKeepsData},

@@ -49,7 +49,8 @@ end
 
 -- Ends a session whose record is rec: tombstone, record, index, in the order in
 -- which a half-replicated step does least harm. Returns 1 if it was alive. An
--- unreadable record counts as alive and leaves a tombstone for keep ms.
+-- unreadable record counts as alive and leaves a tombstone for keep ms. Whoever
+-- listens is told the id and why, without what a renewal put after it.
 local function kill(id, rec, reason, now, keep)
   local h = head(rec)
   local alive, till = 1, nil
@@ -62,6 +63,7 @@ local function kill(id, rec, reason, now, keep)
   redis.call('SET', 'x:' .. id, reason, 'PXAT', till)
   redis.call('DEL', 's:' .. id)
   if h then redis.call('ZREM', 'u:' .. h.user, id) end
+  redis.call('PUBLISH', 'ended', id .. ' ' .. string.match(reason, '^%a*'))
   return alive
 end
 
