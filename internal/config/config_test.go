@@ -119,6 +119,18 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 	}
 }
 
+func TestSentinelURLs(t *testing.T) {
+	for _, url := range []string{
+		"redis+sentinel://h:1,[::1]:2,10.0.0.1/main/3",
+		"redis+sentinel://u:p%40w@h/main",
+		"redis+sentinel://:pw@h:1,h:2/main/",
+	} {
+		if _, err := (Stores{RedisURL: NewSecret(url)}).Resolve(nil); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestOneProblem(t *testing.T) {
 	stores := func(db, redis string) Serve {
 		return Serve{Stores: Stores{DatabaseURL: NewSecret(db), RedisURL: NewSecret(redis)}}
@@ -130,6 +142,10 @@ func TestOneProblem(t *testing.T) {
 		"GATEHOUSE_REDIS_URL names no host":             stores("", "redis:h"),
 		"GATEHOUSE_REDIS_URL starts with":               stores("", "h:6379"),
 		"GATEHOUSE_REDIS_URL is not a URL":              stores("", "redis://:hunter2#x%@h"),
+		"that is no list of sentinels":                  stores("", "redis+sentinel://:hunter2@h:1,/main"),
+		"is no list of sentinels: want":                 stores("", "redis+sentinel://:hunter2@h:1,h:99999/main"),
+		"does not end in the name of the master":        stores("", "redis+sentinel://:hunter2@h:1,h:2"),
+		"the name of the master and a database":         stores("", "redis+sentinel://h:1/main/hunter2"),
 		"set GATEHOUSE_INSECURE_COOKIE=true":            {PublicURL: "http://gate.example"},
 		"GATEHOUSE_INSECURE_COOKIE is true":             {PublicURL: "https://gate.example", InsecureCookie: "true"},
 		"has more than scheme and host":                 {PublicURL: "https://gate.example/auth"},
