@@ -37,7 +37,7 @@ func RedisSentinel(t testing.TB, replicas, sentinels int, args ...string) *Senti
 	}
 	for _, r := range s.Redis[1:] {
 		s.wait("the replicas follow", func() bool {
-			return strings.Contains(ask(r.Addr(), "INFO", "replication"), "master_link_status:up")
+			return strings.Contains(Ask(r.Addr(), "INFO", "replication"), "master_link_status:up")
 		})
 	}
 	for range sentinels {
@@ -50,7 +50,7 @@ func RedisSentinel(t testing.TB, replicas, sentinels int, args ...string) *Senti
 	}
 	for _, one := range s.Sentinels {
 		s.wait("the sentinels know everybody", func() bool {
-			state := ask(one.Addr(), "SENTINEL", "MASTER", MasterName)
+			state := Ask(one.Addr(), "SENTINEL", "MASTER", MasterName)
 			return strings.Contains(state, fmt.Sprintf("num-slaves\r\n$1\r\n%d\r", replicas)) &&
 				strings.Contains(state, fmt.Sprintf("num-other-sentinels\r\n$1\r\n%d\r", sentinels-1))
 		})
@@ -77,7 +77,7 @@ func (s *SentinelSet) URL() string {
 func (s *SentinelSet) Master() *RedisProc {
 	votes := map[string]int{}
 	for _, one := range s.Sentinels {
-		votes[ask(one.Addr(), "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MasterName)]++
+		votes[Ask(one.Addr(), "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MasterName)]++
 	}
 	for answer, n := range votes {
 		if n <= len(s.Sentinels)/2 {
@@ -91,6 +91,13 @@ func (s *SentinelSet) Master() *RedisProc {
 		}
 	}
 	return nil
+}
+
+// Whole reports whether every other server is a replica of master and up to date
+// with it.
+func (s *SentinelSet) Whole(master *RedisProc) bool {
+	state := Ask(master.Addr(), "INFO", "replication")
+	return strings.Contains(state, "role:master") && strings.Count(state, "state=online") == len(s.Redis)-1
 }
 
 // Promoted waits until another server than old is a master by its own account,
@@ -111,7 +118,9 @@ func (s *SentinelSet) Promoted(old *RedisProc) *RedisProc {
 
 // IsMaster reports whether the Redis at addr answers and takes itself for a
 // master.
-func IsMaster(addr string) bool { return strings.HasPrefix(ask(addr, "ROLE"), "*3\r\n$6\r\nmaster\r\n") }
+func IsMaster(addr string) bool {
+	return strings.HasPrefix(Ask(addr, "ROLE"), "*3\r\n$6\r\nmaster\r\n")
+}
 
 func (s *SentinelSet) wait(what string, is func() bool) {
 	s.t.Helper()
@@ -157,9 +166,9 @@ sentinel parallel-syncs %[3]s 2
 	return proc, nil
 }
 
-// ask sends one command to a Redis or a sentinel and returns the raw reply, or
+// Ask sends one command to a Redis or a sentinel and returns the raw reply, or
 // nothing if there is none within a moment.
-func ask(addr string, args ...string) string {
+func Ask(addr string, args ...string) string {
 	c, err := net.DialTimeout("tcp", addr, 300*time.Millisecond)
 	if err != nil {
 		return ""

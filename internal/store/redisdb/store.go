@@ -55,13 +55,17 @@ func (s *Store) Follow(ctx context.Context, c Gate) error {
 		lease:  c.Lease,
 		log:    c.Log,
 	}
-	s.client.gate = g
+	if !withoutGate {
+		s.client.gate = g
+	}
 	context.AfterFunc(ctx, func() { g.raw.Close() })
 	err := s.Ping(ctx)
 	for errors.Is(err, errBehind) && ctx.Err() == nil {
 		err = s.Ping(ctx)
 	}
-	go g.watch(ctx, s.client)
+	if !withoutGate {
+		go g.watch(ctx, s.client)
+	}
 	if d, ok := s.dialer.(*sentinels); ok {
 		go d.watch(ctx, c.Log, func() {
 			s.client.generation.Add(1)
