@@ -194,7 +194,7 @@ func (w *world) loseMaster(r *rand.Rand, f *fault, lose, find func(*testenv.Redi
 func restoreOldRDB(w *world, r *rand.Rand, f *fault) {
 	f.loses = w.history.now() - replicationLag
 	m := w.master()
-	testenv.Ask(m.Addr(), "SAVE")
+	save(m)
 	rdb, err := os.ReadFile(filepath.Join(m.Dir(), "dump.rdb"))
 	if err != nil {
 		w.t.Fatal(err)
