@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 30s
+FAULTS_TIME ?= 2m
 
 .PHONY: help
 help: ## Show this list
@@ -58,6 +59,18 @@ check: ## Format, vet, staticcheck and the rules of the house
 .PHONY: figures
 figures: deps ## Measure the figures of the README, in a minute or two
 	go test -C internal/figures -count=1 -timeout 10m -run '^TestFigures$$' -figures=full
+
+# FAULTS is for more flags: -faults.seed=N repeats the plan of a run.
+.PHONY: faults
+faults: deps ## Let a nemesis loose on three nodes for FAULTS_TIME (2m)
+	go test -C internal/faults -count=1 -timeout 0 -v -run '^TestFaults$$|^TestChecker' -faults.time=$(FAULTS_TIME) $(FAULTS)
+
+KILLS ?= 500
+FAILOVERS ?= 200
+.PHONY: faultstable
+faultstable: deps ## Measure the table of faults, one kind at a time, in an hour
+	go test -C internal/faults -count=1 -timeout 0 -v -run '^TestRedisKilled|^TestFailovers$$|^TestOldRDB|^TestStoreAway$$' \
+		-faults.kills=$(KILLS) -faults.failovers=$(FAILOVERS) -faults.ends=100000 -faults.away=60s
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s)

@@ -119,6 +119,18 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 	}
 }
 
+func TestSentinelURLs(t *testing.T) {
+	for _, url := range []string{
+		"redis+sentinel://h:1,[::1]:2,10.0.0.1/main/3",
+		"redis+sentinel://u:p%40w@h/main",
+		"redis+sentinel://:pw@h:1,h:2/main/",
+	} {
+		if _, err := (Stores{RedisURL: NewSecret(url)}).Resolve(nil); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestOneProblem(t *testing.T) {
 	stores := func(db, redis string) Serve {
 		return Serve{Stores: Stores{DatabaseURL: NewSecret(db), RedisURL: NewSecret(redis)}}
@@ -145,6 +157,10 @@ func TestOneProblem(t *testing.T) {
 		`GATEHOUSE_SESSIONS_PER_USER is "-1"`:                                 {SessionsPerUser: "-1"},
 		`GATEHOUSE_SESSIONS_POLICY is "oldest": want choose, replace or deny`: {SessionsPolicy: "oldest"},
 		`GATEHOUSE_TRUSTED_PROXIES contains ""`:                               {TrustedProxies: "10.0.0.1,"},
+		"that is no list of sentinels":                                        stores("", "redis+sentinel://:hunter2@h:1,/main"),
+		"is no list of sentinels: want":                                       stores("", "redis+sentinel://:hunter2@h:1,h:99999/main"),
+		"does not end in the name of the master":                              stores("", "redis+sentinel://:hunter2@h:1,h:2"),
+		"the name of the master and a database":                               stores("", "redis+sentinel://h:1/main/hunter2"),
 	} {
 		_, err := s.Resolve(nil)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

@@ -8,7 +8,7 @@ type Stores struct {
 	DataDir         string `name:"data-dir" env:"GATEHOUSE_DATA_DIR" default:"./data" placeholder:"DIR" help:"Folder of the embedded SQLite database."`
 	DatabaseURL     Secret `name:"database-url" env:"GATEHOUSE_DATABASE_URL" placeholder:"URL" help:"PostgreSQL for accounts: postgres://user:password@host:port/database. Empty: SQLite in the data folder. Needs a Redis URL too."`
 	DatabaseURLFile string `name:"database-url-file" env:"GATEHOUSE_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds the PostgreSQL URL, instead of the URL itself."`
-	RedisURL        Secret `name:"redis-url" env:"GATEHOUSE_REDIS_URL" placeholder:"URL" help:"Redis for sessions: redis://:password@host:port/0, or rediss:// with TLS. Empty: sessions in SQLite."`
+	RedisURL        Secret `name:"redis-url" env:"GATEHOUSE_REDIS_URL" placeholder:"URL" help:"Redis for sessions: redis://:password@host:port/0, rediss:// with TLS, or redis+sentinel://host:port,host:port/name/0. Empty: sessions in SQLite."`
 	RedisURLFile    string `name:"redis-url-file" env:"GATEHOUSE_REDIS_URL_FILE" placeholder:"FILE" help:"File that holds the Redis URL, instead of the URL itself."`
 	LogFormat       string `name:"log-format" env:"GATEHOUSE_LOG_FORMAT" default:"text" placeholder:"text|json" help:"Format of the log on standard error: text or json."`
 }

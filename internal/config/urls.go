@@ -68,7 +68,11 @@ func (p *problems) redisURL(env string, s Secret) {
 	if s.IsEmpty() {
 		return
 	}
-	u := p.storeURL(env, s, "redis://:password@host:6379/0", "redis", "rediss")
+	if rest, ok := strings.CutPrefix(s.Reveal(), "redis+sentinel://"); ok {
+		p.sentinelURL(env, rest)
+		return
+	}
+	u := p.storeURL(env, s, "redis://:password@host:6379/0", "redis", "rediss", "redis+sentinel")
 	if u == nil {
 		return
 	}
@@ -79,6 +83,26 @@ func (p *problems) redisURL(env string, s Secret) {
 		if n, err := strconv.Atoi(db); err != nil || n < 0 {
 			p.add(env, "ends in a path that is no database number: want redis://:password@host:6379/0")
 		}
+	}
+}
+
+// sentinelURL checks what stands behind the scheme. It is taken apart here
+// because net/url knows no lists of hosts.
+func (p *problems) sentinelURL(env, rest string) {
+	const want = "want redis+sentinel://user:password@host:26379,host:26379/name/0"
+	authority, path, _ := strings.Cut(rest, "/")
+	at := strings.LastIndexByte(authority, '@') + 1
+	for host := range strings.SplitSeq(authority[at:], ",") {
+		u, err := url.Parse("redis://" + authority[:at] + host)
+		if err != nil || u.Hostname() == "" || !portFits(u) || u.RawQuery != "" || u.Fragment != "" {
+			p.add(env, "has a part between :// and / that is no list of sentinels: "+want)
+			return
+		}
+	}
+	name, database, _ := strings.Cut(strings.TrimSuffix(path, "/"), "/")
+	_, err := strconv.ParseUint(database, 10, 31)
+	if name == "" || strings.ContainsAny(name, "?#") || database != "" && err != nil {
+		p.add(env, "does not end in the name of the master and a database number: "+want)
 	}
 }
 

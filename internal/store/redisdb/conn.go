@@ -37,11 +37,12 @@ type client struct {
 	gate *gate
 }
 
-// generationConn remembers when, counted in breaks, it was opened, and when the
-// gate last let it pass.
+// generationConn remembers when, counted in breaks, it was opened, to which
+// server, and when the gate last let it pass.
 type generationConn struct {
 	redis.Conn
 	generation uint64
+	server     string
 	proven     time.Time
 }
 
@@ -57,7 +58,7 @@ func (c *generationConn) ReceiveWithTimeout(d time.Duration) (any, error) {
 
 var errStale = errors.New("opened before the last break")
 
-func newClient(url string) *client {
+func newClient(d dialer) *client {
 	c := &client{}
 	c.pool = &redis.Pool{
 		MaxActive:   maxActive,
@@ -66,10 +67,7 @@ func newClient(url string) *client {
 		Wait:        true,
 		DialContext: func(ctx context.Context) (redis.Conn, error) {
 			generation := c.generation.Load()
-			conn, err := redis.DialURLContext(ctx, url,
-				redis.DialConnectTimeout(opTimeout),
-				redis.DialReadTimeout(opTimeout),
-				redis.DialWriteTimeout(opTimeout))
+			conn, err := d.dial(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -87,11 +85,21 @@ func (c *client) admit(ctx context.Context, conn *generationConn) (redis.Conn, e
 	if c.gate == nil {
 		return conn, nil
 	}
-	if err := c.gate.prove(ctx, conn, true); err != nil {
+	server, err := serverOf(conn)
+	if err == nil {
+		// Before anything is asked about the new server: from here on no end
+		// can be carried out on the one before and be noted on this one.
+		if c.gate.meet(server) {
+			c.generation.Add(1)
+			conn.generation = c.generation.Load()
+		}
+		conn.server, conn.proven = server, time.Now()
+		err = c.gate.prove(ctx, conn)
+	}
+	if err != nil {
 		conn.Close()
 		return nil, err
 	}
-	conn.proven = time.Now()
 	return conn, nil
 }
 
@@ -107,13 +115,19 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn) error {
 	if _, err := c.gate.known(); err != nil {
 		return err
 	}
-	if time.Since(conn.proven) < compareEvery {
+	now := time.Now()
+	if now.Sub(conn.proven) < compareEvery {
 		return nil
 	}
-	if err := c.gate.prove(ctx, conn, false); err != nil {
+	if server, err := serverOf(conn); err != nil {
+		return err
+	} else if server != conn.server {
+		return errStale // it has been a replica meanwhile
+	}
+	if err := c.gate.prove(ctx, conn); err != nil {
 		return err
 	}
-	conn.proven = time.Now()
+	conn.proven = now
 	return nil
 }
 
@@ -184,11 +198,12 @@ func (c *client) once(ctx context.Context, deadline time.Time, f func(boundConn)
 }
 
 // lostConnection reports whether err says that the connection, not the server,
-// is gone: worth another try at once. A refused dial or a timeout is not.
+// is gone, or that it leads to what is a replica by now: worth another try at
+// once. A refused dial or a timeout is not.
 func lostConnection(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
-		errors.Is(err, net.ErrClosed)
+		errors.Is(err, net.ErrClosed) || strings.HasPrefix(err.Error(), "READONLY ")
 }
 
 // isOurs reports whether err is an answer about a session rather than trouble

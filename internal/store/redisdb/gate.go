@@ -27,11 +27,17 @@ type gate struct {
 	lease  time.Duration // how long head may be trusted without the ledger's word
 	log    *slog.Logger
 
-	mu       sync.Mutex
-	head     int64     // newest entry of the ledger that this node knows of
-	asked    time.Time // when the ledger last told
-	refused  error     // the server and the ledger do not belong together
-	applying *catchUp  // under way, or nil
+	mu    sync.Mutex
+	head  int64     // newest entry of the ledger that this node knows of
+	asked time.Time // when the ledger last told
+	// due is the newest entry that was known one comparison ago. What came after
+	// is being carried out at this moment: to do it a second time would be
+	// harmless, but the one who does it would find it done, and say so.
+	due      int64
+	seen     string   // the server behind the latest new connection
+	trusted  string   // the last one since whose coming the ledger has been asked
+	refused  error    // the server and the ledger do not belong together
+	applying *catchUp // under way, or nil
 }
 
 const (
@@ -39,9 +45,8 @@ const (
 	// and how long a connection is used without asking its server again. The
 	// design allows a second.
 	compareEvery = 500 * time.Millisecond
-	// headTimeout bounds the question to the ledger that a new connection
-	// waits for; if there is no answer the last one counts, for the lease.
-	headTimeout = 100 * time.Millisecond
+	// headTimeout bounds the question to the ledger.
+	headTimeout = 200 * time.Millisecond
 	// applyBatch is how many entries one script run applies.
 	applyBatch = 200
 )
@@ -79,42 +84,82 @@ func positionOf(c redis.Conn) (p position, err error) {
 	return p, err
 }
 
-// prove returns nil if the server behind c has applied what this node knows of
-// the ledger, applying what is missing first if that can be done before ctx
-// ends; if not it goes on without the caller. fresh asks the ledger itself, for
-// a connection to a server about which nothing is known.
-func (g *gate) prove(ctx context.Context, c redis.Conn, fresh bool) error {
-	if fresh {
-		g.ask(ctx)
-	}
-	head, err := g.known()
+// meet notes the server behind a new connection and reports whether it is
+// another one than behind the connection before.
+func (g *gate) meet(server string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before := g.seen
+	g.seen = server
+	return before != "" && before != server
+}
+
+// prove returns nil if the server behind c has applied what it has to, applying
+// what is missing first if that can be done before ctx ends; if not it goes on
+// without the caller.
+func (g *gate) prove(ctx context.Context, c *generationConn) error {
+	least, err := g.least(ctx, c.server)
 	if err != nil {
 		return err
 	}
 	p, err := positionOf(c)
-	if err != nil {
-		return err
-	}
-	switch {
-	case p.ledger != "" && p.ledger != g.name:
-		return g.refuse(fmt.Errorf("%w (it follows ledger %.8s…, the database is %.8s…)", ErrOtherLedger, p.ledger, g.name))
-	case p.seq > head:
-		// Unless the ledger has grown since we asked.
-		if head, err = g.ask(ctx); err == nil && p.seq > head {
-			return g.refuse(fmt.Errorf("%w: Redis has applied end %d, the database knows %d", ErrLedgerOlder, p.seq, head))
+	for try := 0; err == nil; try++ {
+		switch {
+		case p.ledger != "" && p.ledger != g.name:
+			return g.refuse(fmt.Errorf("%w (it follows ledger %.8s…, the database is %.8s…)", ErrOtherLedger, p.ledger, g.name))
+		case p.seq >= least && p.ledger != "":
+			if err := g.notAhead(ctx, p); err != nil {
+				return err
+			}
+			g.trust(c.server)
+			return nil
+		case try == 2:
+			return errBehind // c leads to another server than the one that caught up
 		}
-		return err
-	case p.seq == head && p.ledger != "":
-		return nil
+		// The run that we join may have begun before we knew of least.
+		if err = g.catchUp(ctx, least); err == nil {
+			p, err = positionOf(c)
+		}
 	}
-	if err := g.catchUp(ctx, head); err != nil {
+	return err
+}
+
+// least returns how much of the ledger server must have applied. One that this
+// node knows has been told of every end since it came; but what the ledger held
+// when it came has to be learnt from the ledger itself, and no older answer does
+// instead: whoever ended a session a moment ago may have told the server before.
+func (g *gate) least(ctx context.Context, server string) (int64, error) {
+	g.mu.Lock()
+	trusted, due := g.trusted == server, g.due
+	g.mu.Unlock()
+	if trusted {
+		_, err := g.known()
+		return due, err
+	}
+	return g.ask(ctx)
+}
+
+// trust notes that server has all that the ledger held when it came.
+func (g *gate) trust(server string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.trusted = server
+}
+
+// notAhead refuses a server that has applied what the ledger does not know. A
+// ledger that has only grown since we asked it, or does not answer now, is no
+// reason.
+func (g *gate) notAhead(ctx context.Context, p position) error {
+	head, err := g.known()
+	if err != nil || p.seq <= head {
 		return err
 	}
-	if p, err = positionOf(c); err != nil {
+	head, err = g.ask(ctx)
+	switch {
+	case errors.Is(err, ErrLedgerOlder):
 		return err
-	}
-	if p.seq < head {
-		return errBehind // c leads to another server than the one that caught up
+	case err == nil && p.seq > head:
+		return g.refuse(fmt.Errorf("%w: Redis has applied end %d, the database knows %d", ErrLedgerOlder, p.seq, head))
 	}
 	return nil
 }
@@ -126,6 +171,7 @@ func (g *gate) ask(ctx context.Context) (int64, error) {
 	g.mu.Lock()
 	before := g.head
 	g.mu.Unlock()
+	began := time.Now() // what the answer says was true then
 	head, err := g.ledger.Head(ctx)
 	if err != nil {
 		return before, err
@@ -135,7 +181,9 @@ func (g *gate) ask(ctx context.Context) (int64, error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.asked = time.Now()
+	if began.After(g.asked) {
+		g.asked = began
+	}
 	g.head = max(g.head, head)
 	return g.head, nil
 }
@@ -219,10 +267,11 @@ func (g *gate) apply(ctx context.Context) error {
 		if len(entries) == 0 {
 			return g.report(ctx, p.seq, applied, time.Since(begin))
 		}
-		if err := g.raw.replay(ctx, entries); err != nil {
+		n, err := g.raw.replay(ctx, p.seq, entries)
+		if err != nil {
 			return err
 		}
-		applied += len(entries)
+		applied += n
 	}
 }
 
@@ -254,13 +303,16 @@ func (g *gate) watch(ctx context.Context, c *client) {
 			return
 		case <-tick.C:
 		}
-		head, err := g.ask(ctx)
-		if err != nil {
+		g.mu.Lock()
+		due := g.head
+		g.due = due
+		g.mu.Unlock()
+		if _, err := g.ask(ctx); err != nil {
 			continue // the lease runs
 		}
-		err = g.raw.client.do(ctx, func(b boundConn) error {
+		err := g.raw.client.do(ctx, func(b boundConn) error {
 			p, err := positionOf(b)
-			if err == nil && p.seq < head {
+			if err == nil && p.seq < due {
 				return errBehind
 			}
 			return err
@@ -269,7 +321,7 @@ func (g *gate) watch(ctx context.Context, c *client) {
 			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, compareEvery)
-		if err := g.catchUp(limited, head); err != nil {
+		if err := g.catchUp(limited, due); err != nil {
 			c.generation.Add(1)
 		}
 		cancel()

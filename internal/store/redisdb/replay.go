@@ -18,42 +18,74 @@ func (s *Store) Applied(ctx context.Context, span session.Span) error {
 	})
 }
 
-// replay applies entries, which follow each other and the server's position,
-// and moves seq to the last of them.
-func (s *Store) replay(ctx context.Context, entries []session.Entry) error {
-	for len(entries) > 0 {
+// replay applies entries, which are all that the ledger has after seq up to the
+// last of them, and moves the server's position along. It stops early if the
+// position is not what it should be: somebody else has applied them, or the
+// server has lost its memory once more. It returns how many it applied.
+func (s *Store) replay(ctx context.Context, seq int64, entries []session.Entry) (applied int, err error) {
+	for applied < len(entries) {
+		rest := entries[applied:]
 		n := 0 // entries in front that a script can do together
-		for n < len(entries) && n < applyBatch && !isForAll(entries[n]) {
+		for n < len(rest) && n < applyBatch && !isForAll(rest[n]) {
 			n++
 		}
+		var done bool
 		if n == 0 {
-			first := entries[0]
-			if _, err := s.EndAll(ctx, user.Epoch{All: first.Epoch.All}, first.Why, first.At); err != nil {
-				return err
-			}
 			n = 1
-		} else if err := s.replaySome(ctx, entries[:n]); err != nil {
-			return err
+			done, err = s.replayAll(ctx, seq, rest[0])
+		} else {
+			done, err = s.replaySome(ctx, seq, rest[:n])
 		}
-		if err := s.Applied(ctx, session.Span{First: entries[0].Seq, Last: entries[n-1].Seq}); err != nil {
-			return err
+		if err != nil || !done {
+			return applied, err
 		}
-		entries = entries[n:]
+		applied += n
+		seq = rest[n-1].Seq
 	}
-	return nil
+	return applied, nil
 }
 
 func isForAll(e session.Entry) bool { return e.Session == "" && e.User == "" }
 
-func (s *Store) replaySome(ctx context.Context, entries []session.Entry) error {
-	args := []any{s.longest.Milliseconds(), epochMemory.Milliseconds()}
+// replaySome does the entries and moves the position in one step. If these were
+// two, a server that crashes in between and comes back without the first would
+// be given the second.
+func (s *Store) replaySome(ctx context.Context, seq int64, entries []session.Entry) (done bool, err error) {
+	args := []any{s.longest.Milliseconds(), epochMemory.Milliseconds(), seq, entries[len(entries)-1].Seq}
 	for _, e := range entries {
 		args = append(args, string(e.Session), string(e.User), e.Epoch.User, string(e.Keep), string(e.Why.Reason), e.At.UnixMilli())
 	}
-	return s.client.do(ctx, func(c boundConn) error {
-		_, err := c.eval(replayScript, args...)
+	err = s.client.do(ctx, func(c boundConn) error {
+		done, err = redis.Bool(c.eval(replayScript, args...))
 		return err
 	})
+	return done, err
+}
+
+// replayAll is an end of everyone, which takes many steps. The position moves
+// only if the server has been the same all the time.
+func (s *Store) replayAll(ctx context.Context, seq int64, e session.Entry) (done bool, err error) {
+	var before string
+	err = s.client.do(ctx, func(c boundConn) (err error) {
+		before, err = serverOf(c)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	if _, err := s.EndAll(ctx, user.Epoch{All: e.Epoch.All}, e.Why, e.At); err != nil {
+		return false, err
+	}
+	err = s.client.do(ctx, func(c boundConn) error {
+		after, err := serverOf(c)
+		if err != nil || after != before {
+			return err
+		}
+		// A replay of no entry: it only moves the position.
+		done, err = redis.Bool(c.eval(replayScript, s.longest.Milliseconds(), epochMemory.Milliseconds(), seq, e.Seq))
+		return err
+	})
+	return done, err
 }
 
 // Position returns the last entry of the ledger that the server has applied and

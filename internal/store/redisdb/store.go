@@ -15,7 +15,7 @@ import (
 
 // Store keeps sessions in Redis.
 type Store struct {
-	url    string
+	dialer dialer
 	client *client
 	// longest bounds how long a tombstone without a readable deadline stays.
 	longest time.Duration
@@ -23,11 +23,13 @@ type Store struct {
 
 var _ session.Store = (*Store)(nil)
 
-// Open returns a store on the server that url (redis:// or rediss://) names. It
-// does not connect: a server that is away is an error of each call, not of the
-// start. longest is the longest lifetime of a session.
+// Open returns a store on the server that url (redis:// or rediss://) names, or
+// on the master that the sentinels in it (redis+sentinel://) name. It does not
+// connect: a server that is away is an error of each call, not of the start.
+// longest is the longest lifetime of a session.
 func Open(url string, longest time.Duration) *Store {
-	return &Store{url: url, client: newClient(url), longest: longest}
+	d := dialerFor(url)
+	return &Store{dialer: d, client: newClient(d), longest: longest}
 }
 
 // Gate says what a store is held to by its ledger.
@@ -47,19 +49,29 @@ type Gate struct {
 // until ctx ends the two are compared twice a second.
 func (s *Store) Follow(ctx context.Context, c Gate) error {
 	g := &gate{
-		raw:    &Store{client: newClient(s.url), longest: s.longest},
+		raw:    &Store{client: newClient(s.dialer), longest: s.longest},
 		ledger: c.Ledger,
 		name:   c.Name,
 		lease:  c.Lease,
 		log:    c.Log,
 	}
-	s.client.gate = g
+	if !withoutGate {
+		s.client.gate = g
+	}
 	context.AfterFunc(ctx, func() { g.raw.Close() })
 	err := s.Ping(ctx)
 	for errors.Is(err, errBehind) && ctx.Err() == nil {
 		err = s.Ping(ctx)
 	}
-	go g.watch(ctx, s.client)
+	if !withoutGate {
+		go g.watch(ctx, s.client)
+	}
+	if d, ok := s.dialer.(*sentinels); ok {
+		go d.watch(ctx, c.Log, func() {
+			s.client.generation.Add(1)
+			g.raw.client.generation.Add(1)
+		})
+	}
 	if errors.Is(err, ErrLedgerOlder) || errors.Is(err, ErrOtherLedger) {
 		return err
 	}

@@ -67,3 +67,12 @@ local function kill(id, rec, reason, now, keep)
   return alive
 end
 
+-- The id that a session without a record goes by since its renewal, or nil. If
+-- the renewal is still under way and only the ledger's word of it has got here,
+-- it is told for what reason it comes too late.
+local function successor(id, reason)
+  local stone = redis.call('GET', 'x:' .. id)
+  if stone == 'replaced' then redis.call('SET', 'x:' .. id, reason, 'KEEPTTL') end
+  if stone and string.sub(stone, 1, 9) == 'replaced:' then return string.sub(stone, 10) end
+end
+

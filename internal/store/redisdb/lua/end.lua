@@ -8,10 +8,7 @@ for i = 4, #ARGV do
   if rec then
     reply[1] = reply[1] + kill(id, rec, reason, now, keep)
   else
-    local stone = redis.call('GET', 'x:' .. id)
-    if stone and string.sub(stone, 1, 9) == 'replaced:' then
-      reply[#reply + 1] = string.sub(stone, 10)
-    end
+    reply[#reply + 1] = successor(id, reason)
   end
 end
 return reply

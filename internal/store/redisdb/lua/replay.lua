@@ -1,7 +1,10 @@
--- ARGV: keep, ms to remember an epoch, then per entry of the ledger six: session, user, epoch, id to
--- keep, reason, at. Does again what the entries did, on whatever data there is.
--- Sessions that began after an entry are not touched by it. An end by renewal
--- does not reach the session that came after.
+-- ARGV: keep, ms to remember an epoch, the position that the server should have,
+-- the one that it gets, then per entry of the ledger six: session, user, epoch,
+-- id to keep, reason, at. Does again what the entries did, on whatever data there
+-- is. Sessions that began after an entry are not touched by it. An end by renewal
+-- does not reach the session that came after, nor one that is about to come.
+-- Returns 0, and does nothing, if the position is another.
+if (redis.call('GET', 'seq') or '0') ~= ARGV[3] then return 0 end
 local keep, memory = tonumber(ARGV[1]), ARGV[2]
 
 local function replay_session(id, reason, at)
@@ -11,9 +14,9 @@ local function replay_session(id, reason, at)
       kill(id, rec, reason, at, keep)
       return
     end
-    local stone = redis.call('GET', 'x:' .. id)
-    if reason == 'replaced' or not stone or string.sub(stone, 1, 9) ~= 'replaced:' then return end
-    id = string.sub(stone, 10)
+    if reason == 'replaced' then return end
+    id = successor(id, reason)
+    if not id then return end
   end
 end
 
@@ -30,7 +33,7 @@ local function replay_user(user, n, stays, reason, at)
   end
 end
 
-for i = 3, #ARGV, 6 do
+for i = 5, #ARGV, 6 do
   local id, user, n, stays, reason, at = unpack(ARGV, i, i + 5)
   if id ~= '' then
     replay_session(id, reason, tonumber(at))
@@ -38,4 +41,5 @@ for i = 3, #ARGV, 6 do
     replay_user(user, tonumber(n), stays, reason, tonumber(at))
   end
 end
-return (#ARGV - 2) / 6
+redis.call('SET', 'seq', ARGV[4])
+return 1

@@ -1,0 +1,191 @@
+package faults
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// splitBound is how long after the answer to an end the session may still be
+// accepted by a node that talks to an old master, in a split: the end is due at
+// the comparison after the one that first sees it (500 ms each), and then has to
+// be asked for and applied. Outside a split it is nothing at all.
+const splitBound = 1500 * time.Millisecond
+
+// settle is how long after the end of a fault the nodes may still feel it.
+const settle = 3 * time.Second
+
+// verdict is what the checker found.
+type verdict struct {
+	violations []string
+	ops        map[string]int // per kind and outcome
+	sessions   int
+	ends       int // sessions whose end was answered
+	tried      int // checks of those afterwards
+	lost       int // sessions gone without an end, as a fault allows
+	late       int // accepted within splitBound of their end, in a split
+	worst      time.Duration
+	calm       int // checks of live sessions outside faults
+	calmAway   int // of these, answered "not now"
+}
+
+// life is what the history says about one session.
+type life struct {
+	user       string
+	begin, end time.Duration // of the log-in
+	finalAt    time.Duration // an end of it was answered; 0: none
+	finalBy    string
+	attemptAt  time.Duration // an end of it, whatever its outcome, was begun; 0: none
+	seenEnded  time.Duration // a check said so; 0: none has
+}
+
+// judge holds a history against the promises.
+func judge(ops []op, faults []fault) verdict {
+	v := verdict{ops: map[string]int{}}
+	ops = slices.Clone(ops)
+	slices.SortFunc(ops, func(a, b op) int { return int(a.begin - b.begin) })
+	lives := bornOf(ops)
+	v.sessions = len(lives)
+	for _, o := range ops {
+		v.ops[string(o.kind)+", "+string(o.outcome)]++
+		markEnds(lives, o)
+	}
+	for _, l := range lives {
+		if l.finalAt > 0 {
+			v.ends++
+		}
+	}
+	// In the order of answers, for what was seen before.
+	slices.SortFunc(ops, func(a, b op) int { return int(a.end - b.end) })
+	for _, o := range ops {
+		if l := lives[o.session]; l != nil && o.outcome == ended && (l.seenEnded == 0 || o.end < l.seenEnded) {
+			l.seenEnded = o.end
+		}
+	}
+	for _, o := range ops {
+		if l := lives[o.session]; l != nil && o.kind != login {
+			v.judgeOne(o, l, faults)
+		}
+	}
+	v.lost = countLost(lives, faults)
+	return v
+}
+
+// bornOf returns the sessions that log-ins and renewals have begun.
+func bornOf(ops []op) map[string]*life {
+	lives := map[string]*life{}
+	for _, o := range ops {
+		switch {
+		case o.outcome != ok:
+		case o.kind == login:
+			lives[o.session] = &life{user: o.user, begin: o.begin, end: o.end}
+		case o.kind == password:
+			lives[o.became] = &life{user: o.user, begin: o.begin, end: o.end}
+		}
+	}
+	return lives
+}
+
+// markEnds notes in each session that o ends, or may have ended, that it did.
+func markEnds(lives map[string]*life, o op) {
+	mark := func(id string, certain bool) {
+		l := lives[id]
+		if l == nil {
+			return
+		}
+		if l.attemptAt == 0 || o.begin < l.attemptAt {
+			l.attemptAt = o.begin
+		}
+		if certain && o.outcome == ok && (l.finalAt == 0 || o.end < l.finalAt) {
+			l.finalAt, l.finalBy = o.end, string(o.kind)
+		}
+	}
+	switch o.kind {
+	case endOne:
+		mark(o.target, true)
+	case endUser, password, disable:
+		for id, l := range lives {
+			// A log-in that was not answered when the end began may be later.
+			if l.user == o.user && id != o.keep && id != o.became && l.begin < o.end {
+				mark(id, l.end < o.begin)
+			}
+		}
+	}
+}
+
+func (v *verdict) judgeOne(o op, l *life, faults []fault) {
+	say := func(format string, args ...any) {
+		v.violations = append(v.violations, fmt.Sprintf(format, args...)+fmt.Sprintf(
+			" (%s of %.8s on node %d, %v to %v; log-in answered at %v; faults: %s)",
+			o.kind, o.session, o.node, o.begin, o.end, l.end, during(faults, o.begin, o.end)))
+	}
+	final := l.finalAt > 0 && o.begin > l.finalAt
+	if final {
+		v.tried++
+	}
+	switch o.outcome {
+	case ok:
+		late := o.begin - l.finalAt
+		switch {
+		case final && late <= splitBound && inSplit(faults, o.begin):
+			v.late++
+			v.worst = max(v.worst, late)
+		case final:
+			say("accepted %v after its end (%s) was answered", late, l.finalBy)
+		case l.seenEnded > 0 && o.begin > l.seenEnded:
+			say("accepted %v after it had been seen ended", o.begin-l.seenEnded)
+		}
+	case ended:
+		if l.attemptAt == 0 || l.attemptAt > o.end {
+			if !mayBeLost(l, faults, o.end) {
+				say("called ended, and nobody has ended it")
+			}
+		}
+	}
+	// Nobody has begun to end it, nothing has been wrong for a while: it counts.
+	if (o.kind == check || o.kind == write) && (l.attemptAt == 0 || l.attemptAt > o.end) && !mayBeLost(l, faults, o.end) &&
+		during(faults, o.begin-settle, o.end) == "none" {
+		v.calm++
+		if o.outcome != ok {
+			v.calmAway++
+		}
+		if o.outcome == refused {
+			say("refused: %s", o.note)
+		}
+	}
+}
+
+// mayBeLost reports whether a fault up to at may have cost the session.
+func mayBeLost(l *life, faults []fault, at time.Duration) bool {
+	return slices.ContainsFunc(faults, func(f fault) bool {
+		return f.loses > 0 && f.begin < at && l.end >= f.loses && l.begin <= f.end+settle
+	})
+}
+
+func countLost(lives map[string]*life, faults []fault) (n int) {
+	for _, l := range lives {
+		if l.seenEnded > 0 && (l.attemptAt == 0 || l.attemptAt > l.seenEnded) && mayBeLost(l, faults, l.seenEnded) {
+			n++
+		}
+	}
+	return n
+}
+
+func inSplit(faults []fault, at time.Duration) bool {
+	return slices.ContainsFunc(faults, func(f fault) bool { return f.split && f.begin <= at && at <= f.end+settle })
+}
+
+// during names the faults between two times.
+func during(faults []fault, from, to time.Duration) string {
+	var names []string
+	for _, f := range faults {
+		if f.begin <= to && f.end >= from {
+			names = append(names, f.name)
+		}
+	}
+	if names == nil {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,13 @@
+// Package faults proves that ended means ended while everything fails: three
+// nodes as real processes on Redis with replicas and sentinels and on
+// PostgreSQL, clients that log in, check, write and end, and a nemesis that
+// kills, pauses, cuts off and restores old data. Every operation is recorded with
+// its begin, end and outcome on one clock, and a checker holds the history
+// against what the product promises.
+//
+// `make faults` runs it for FAULTS_TIME (2m); the ordinary tests run a short
+// round. A run prints its seed, with which -faults.seed repeats the plan of the
+// nemesis (not, of course, the scheduling of a dozen processes).
+//
+// It is tests only; nothing imports it.
+package faults

@@ -1,0 +1,106 @@
+package faults
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"gatehouse/internal/testenv"
+)
+
+var (
+	timeFlag = flag.Duration("faults.time", 25*time.Second, "how long the nemesis goes on")
+	seedFlag = flag.Uint64("faults.seed", 0, "`seed` of a run to repeat; 0: another each time")
+)
+
+func seed() uint64 {
+	if *seedFlag != 0 {
+		return *seedFlag
+	}
+	return uint64(time.Now().UnixNano()) % 1_000_000
+}
+
+// TestFaults is the proof.
+func TestFaults(t *testing.T) {
+	w := newWorld(t, seed(), "", 12)
+	v := w.run(*timeFlag, w.nemesis)
+	w.report(v)
+	for i, line := range v.violations {
+		if i == 20 {
+			t.Errorf("… and %d more", len(v.violations)-i)
+			break
+		}
+		t.Error(line)
+	}
+	// The rest is the machine's: a process that gets no CPU for 300 ms.
+	if v.calmAway*100 > v.calm {
+		t.Errorf("outside faults %d of %d checks were answered \"not now\"", v.calmAway, v.calm)
+	}
+	if v.tried == 0 || v.calm == 0 || len(w.history.faults) == 0 {
+		t.Errorf("nothing was proven: %+v", v)
+	}
+}
+
+// TestCheckerSeesThatTheGateIsMissing points the whole apparatus at a program
+// without the gate: what would a checker be worth that finds nothing there?
+func TestCheckerSeesThatTheGateIsMissing(t *testing.T) {
+	w := newWorld(t, seed(), "broken_gate", 6)
+	v := w.run(time.Minute, func(_ context.Context, r *rand.Rand) {
+		for _, e := range evils {
+			if e.name == "old RDB put back" {
+				w.afflict(r, e)
+			}
+		}
+	})
+	w.report(v)
+	if len(v.violations) == 0 {
+		t.Error("the checker finds nothing wrong with a program that has no gate")
+	} else {
+		t.Logf("%d violations, the first: %s", len(v.violations), v.violations[0])
+	}
+}
+
+func (w *world) report(v verdict) {
+	fmt.Fprintf(os.Stdout, "seed %d: %d sessions, %d of them ended and tried %d times afterwards: %d violations\n",
+		w.seed, v.sessions, v.ends, v.tried, len(v.violations))
+	fmt.Fprintf(os.Stdout, "  accepted in a split up to %v after the end: %d, the latest after %v\n", splitBound, v.late, v.worst.Round(time.Millisecond))
+	fmt.Fprintf(os.Stdout, "  lost to a failover or an old RDB: %d sessions\n", v.lost)
+	fmt.Fprintf(os.Stdout, "  outside faults: %d checks of live sessions, %d answered \"not now\"\n", v.calm, v.calmAway)
+	fmt.Fprintf(os.Stdout, "  slowest return to service: %v\n", w.slowest.Round(time.Millisecond))
+	counts := map[string]int{}
+	for _, f := range w.history.faults {
+		counts[f.name]++
+	}
+	for _, all := range []map[string]int{counts, v.ops} {
+		var names []string
+		for name := range all {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			fmt.Fprintf(os.Stdout, "  %6d %s\n", all[name], name)
+		}
+	}
+}
+
+// TestLink: a cut link is silent, both ways, and mended ones are new.
+func TestLink(t *testing.T) {
+	r := testenv.RedisServer(t)
+	k := newLink(t, r.Addr())
+	if got := testenv.Ask(k.addr(), "PING"); got != "+PONG\r\n" {
+		t.Fatalf("through the link: %q", got)
+	}
+	k.setCut(true)
+	if got := testenv.Ask(k.addr(), "PING"); got != "" {
+		t.Errorf("through the cut link: %q", got)
+	}
+	k.setCut(false)
+	if got := testenv.Ask(k.addr(), "PING"); got != "+PONG\r\n" {
+		t.Errorf("through the mended link: %q", got)
+	}
+}

@@ -1,0 +1,54 @@
+package redisdb
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/gomodule/redigo/redis"
+)
+
+// dialer opens connections to the server that keeps the sessions now: always
+// the one that a URL names, or the master of the moment.
+type dialer interface {
+	dial(ctx context.Context) (redis.Conn, error)
+}
+
+func dialerFor(url string) dialer {
+	if strings.HasPrefix(url, sentinelScheme) {
+		return newSentinels(url)
+	}
+	return oneServer(url)
+}
+
+// oneServer is the URL of a server that stays where it is.
+type oneServer string
+
+func (url oneServer) dial(ctx context.Context) (redis.Conn, error) {
+	return redis.DialURLContext(ctx, string(url), dialWithin()...)
+}
+
+// dialWithin bounds what a connection may take where the operation does not.
+func dialWithin(more ...redis.DialOption) []redis.DialOption {
+	return append(more,
+		redis.DialConnectTimeout(opTimeout),
+		redis.DialReadTimeout(opTimeout),
+		redis.DialWriteTimeout(opTimeout))
+}
+
+// errReplica: the server only copies another one. What it is told it refuses,
+// and what it says may be old.
+var errReplica = errors.New("redisdb: the server is not a master")
+
+// serverOf names the server behind c and the history of its data: another name
+// means that ends it once knew may be missing. errReplica if it is no master.
+func serverOf(c redis.Conn) (string, error) {
+	info, err := redis.String(c.Do("INFO", "server", "replication"))
+	if err != nil {
+		return "", err
+	}
+	if field(info, "role") != "master" {
+		return "", errReplica
+	}
+	return field(info, "run_id") + field(info, "master_replid"), nil
+}

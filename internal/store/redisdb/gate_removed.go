@@ -1,0 +1,5 @@
+//go:build broken_gate
+
+package redisdb
+
+const withoutGate = true

@@ -1,0 +1,155 @@
+package redisdb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"gatehouse/internal/session"
+	"gatehouse/internal/store/redisdb"
+	"gatehouse/internal/testenv"
+)
+
+// back is the promise: how long after the promotion of a replica the service may
+// be away. The race detector and a busy machine get more.
+const back = 2 * time.Second
+
+// failover is one way to lose the master, and how it comes back.
+type failover struct {
+	name       string
+	lose, find func(*testenv.RedisProc)
+}
+
+var failovers = []failover{
+	{"killed", (*testenv.RedisProc).Kill, (*testenv.RedisProc).Start},
+	{"paused", (*testenv.RedisProc).Pause, (*testenv.RedisProc).Resume},
+}
+
+func newSentinelNode(t *testing.T, set *testenv.SentinelSet) *gated {
+	t.Helper()
+	g := &gated{t: t, db: openSQL(t)}
+	g.ledger = g.db.Ledger()
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	g.store = redisdb.Open(set.URL(), longest)
+	t.Cleanup(func() { g.store.Close() })
+	g.Manager = session.NewManager(g.store, g.ledger, gateLimits, time.Now)
+	must(t, g.store.Follow(ctx, redisdb.Gate{
+		Ledger: g.ledger, Name: "this one", Lease: time.Minute, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}))
+	return g
+}
+
+func TestI5_Failover(t *testing.T) {
+	for _, f := range failovers {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			set := testenv.RedisSentinel(t, 2, 3)
+			g := newSentinelNode(t, set)
+			live := g.login(g.user())
+			var ended []session.ID
+			for range 50 {
+				ended = append(ended, g.login(g.user()))
+			}
+			time.Sleep(200 * time.Millisecond) // the log-ins reach the replicas; the ends may or may not
+			g.end(ended...)
+			old := set.Redis[0]
+			f.lose(old)
+			set.Promoted(old)
+			promoted := time.Now()
+			for {
+				_, err := g.Check(context.Background(), live)
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, session.ErrUnavailable) {
+					t.Fatalf("a live session during the failover: %v", err)
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+			away := time.Since(promoted)
+			t.Logf("in service %v after the promotion", away.Round(time.Millisecond))
+			if away > back {
+				t.Errorf("the service was away for %v after the promotion, the promise is %v", away, back)
+			}
+			for _, id := range ended {
+				g.wantEnded("ended before the failover", id)
+			}
+			fresh := g.login(g.user())
+			g.end(live)
+
+			// The old master comes back, and for a while believes that it still is.
+			f.find(old)
+			for began := time.Now(); time.Since(began) < 3*time.Second || testenv.IsMaster(old.Addr()); time.Sleep(20 * time.Millisecond) {
+				if _, err := g.Check(context.Background(), fresh); err != nil && !errors.Is(err, session.ErrUnavailable) {
+					t.Fatalf("a session that began after the failover: %v", err)
+				}
+				if _, err := g.Check(context.Background(), live); err == nil {
+					t.Fatal("a session that ended after the failover is back with the old master")
+				}
+				if time.Since(began) > 30*time.Second {
+					t.Fatal("the old master does not become a replica")
+				}
+			}
+			g.wantAlive("began after the failover", fresh)
+			g.wantEnded("ended after the failover", live)
+			g.wantEnded("ended before the failover", ended[0])
+		})
+	}
+}
+
+// A sentinel that was away during the failover still names the old master, which
+// is back and has not been told yet.
+func TestSentinelThatHasMissedAFailover(t *testing.T) {
+	set := testenv.RedisSentinel(t, 1, 3)
+	g := newSentinelNode(t, set)
+	set.Sentinels[0].Pause()
+	old := set.Redis[0]
+	old.Pause()
+	set.Promoted(old)
+	live := g.user()
+	var id session.ID
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		u, err := g.db.Users().ByID(context.Background(), live.ID)
+		must(t, err)
+		id = session.IDOf(fmt.Sprint("token", names.Add(1)))
+		if _, err = g.Start(context.Background(), id, session.New{User: u}, nil); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range set.Sentinels[1:] {
+		s.Pause() // nobody is left to tell the old master
+	}
+	old.Resume()
+	set.Sentinels[0].Resume()
+	time.Sleep(time.Second) // the node asks the sentinel that knows nothing
+	g.wantAlive("began on the new master", id)
+}
+
+func TestSentinelsAllAway(t *testing.T) {
+	set := testenv.RedisSentinel(t, 1, 3)
+	g := newSentinelNode(t, set)
+	id := g.login(g.user())
+	for _, s := range set.Sentinels {
+		s.Kill()
+	}
+	time.Sleep(time.Second)
+	if _, err := g.Check(context.Background(), id); err != nil {
+		t.Errorf("without sentinels, with Redis: %v", err)
+	}
+	u := g.user()
+	set.Redis[0].Kill()
+	if _, err := g.Check(context.Background(), id); !errors.Is(err, session.ErrUnavailable) {
+		t.Errorf("without both: %v, want ErrUnavailable", err)
+	}
+	set.Redis[0].Start()
+	g.wantAlive("with Redis again", id)
+	g.login(u)
+}
