@@ -88,7 +88,8 @@ const (
 )
 
 // patiently calls f, which has to be harmless to repeat, until the server has
-// answered or it has been tried often enough.
+// answered or it has been tried often enough. What a step had ended whose
+// answer came too late is missing in the count that its repetition returns.
 func patiently(ctx context.Context, f func() error) error {
 	for try := 1; ; try++ {
 		err := f()
