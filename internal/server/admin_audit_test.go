@@ -317,6 +317,19 @@ func TestAuditTable(t *testing.T) {
 	}
 }
 
+// A file that was cut says so in a row that fits the others.
+func TestAuditTableThatIsCut(t *testing.T) {
+	r := httptest.NewRecorder()
+	table := newAuditTable(r, testTranslator(t, "en"))
+	table.header()
+	table.cut(maxExport)
+	must(t, table.flush())
+	rows, err := csv.NewReader(r.Body).ReadAll()
+	if err != nil || len(rows) != 2 || rows[1][2] != "Stopped after 1000000 rows: choose a shorter time." {
+		t.Errorf("%q, %v", rows, err)
+	}
+}
+
 // watchedLog calls before ahead of every search but the first.
 type watchedLog struct {
 	audit.Log

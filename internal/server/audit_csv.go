@@ -121,8 +121,10 @@ func (a *auditTable) row(e audit.Entry) {
 		auditWho(a.t, e).Name(), auditBy(a.t, e).Name(), ip(e.IP), e.Device, strings.Join(a.t.facts(ev), " · "), e.Note)
 }
 
-// cut says that there would be more.
-func (a *auditTable) cut(rows int) { a.write(a.t.T("audit_cut", "Rows", rows)) }
+// cut says that there would be more, in a row as wide as all.
+func (a *auditTable) cut(rows int) {
+	a.write("", "", a.t.T("audit_cut", "Rows", rows), "", "", "", "", "", "")
+}
 
 func (a *auditTable) write(cells ...string) {
 	for i, c := range cells {
