@@ -47,10 +47,9 @@ func (s *Store) Listen(ctx context.Context, ended func(session.ID, session.Reaso
 // subscribe listens for as long as one connection lasts. It reports whether
 // there was one.
 func (s *Store) subscribe(ctx context.Context, ended func(session.ID, session.Reason), missed func()) (subscribed bool) {
-	conn, err := redis.DialURLContext(ctx, s.url,
-		redis.DialConnectTimeout(opTimeout),
-		redis.DialReadTimeout(opTimeout),
-		redis.DialWriteTimeout(opTimeout))
+	dialing, cancel := context.WithTimeout(ctx, opTimeout)
+	conn, err := s.dialer.dial(dialing)
+	cancel()
 	if err != nil {
 		return false
 	}
