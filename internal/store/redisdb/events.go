@@ -53,7 +53,7 @@ func (s *Store) subscribe(ctx context.Context, ended func(session.ID, session.Re
 	if err != nil {
 		return false
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel = context.WithCancel(ctx)
 	sub := redis.PubSubConn{Conn: conn}
 	if err := sub.Subscribe(endedChannel); err != nil {
 		cancel()
