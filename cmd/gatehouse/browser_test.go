@@ -127,9 +127,9 @@ func story(t *testing.T, chromium context.Context, first, other *node, l look) {
 		t.Errorf("no receipt, or the session is still there:\n%s", admin.text())
 	}
 
-	// The next click says so; the other device is not hit.
+	// The page says so by itself, or the next click; the other device is not hit.
 	phone.on(first)
-	phone.click("nav a[href='/mypage/password']")
+	phone.putOut(l, private...)
 	phone.is("login", "")
 	if reason := phone.attribute("#notice", "data-reason"); reason != "forced" {
 		t.Errorf("the log-in page gives the reason %q", reason)
@@ -143,10 +143,9 @@ func story(t *testing.T, chromium context.Context, first, other *node, l look) {
 	admin.open("/admin/users")
 	admin.click("[data-user=kim] a[href$='/end-sessions']")
 	admin.fill("confirm-form")
-	desktop.click("nav a[href='/mypage/password']")
-	desktop.is("login", "/login?ended=forced&next=%2Fmypage%2Fpassword")
+	desktop.putOut(l, private...)
 	desktop.fill("login-form", "username=kim", "password="+password)
-	desktop.is("password", "/mypage/password")
+	desktop.open("/mypage/password")
 
 	// A new password puts everything else out.
 	phone.open("/login")
@@ -159,6 +158,41 @@ func story(t *testing.T, chromium context.Context, first, other *node, l look) {
 	phone.open("/mypage")
 	if reason := phone.attribute("#notice", "data-reason"); reason != "password" {
 		t.Errorf("the log-in page gives the reason %q", reason)
+	}
+}
+
+// putOut follows a tab whose session has been ended to the log-in page. With
+// scripts the page covers itself and nothing private is left in it; without
+// them the next click says what has happened.
+func (b *tab) putOut(l look, private ...string) {
+	b.t.Helper()
+	if l.noScript {
+		b.click("nav a[href='/mypage/password']")
+		b.is("login", "/login?ended=forced&next=%2Fmypage%2Fpassword")
+		return
+	}
+	b.covered("forced", private...)
+	b.click("main a.button")
+	b.is("login", "/login?ended=forced&next=%2Fmypage")
+}
+
+// covered waits until the page has covered itself for that reason.
+func (b *tab) covered(reason string, private ...string) {
+	b.t.Helper()
+	eventually(b.t, "the page covers itself", func() bool {
+		return eval[bool](b, "document.body.dataset.page === 'ended' && document.body.checkVisibility()")
+	})
+	if got := b.attribute("main", "data-reason"); got != reason {
+		b.t.Errorf("the cover gives the reason %q, want %q", got, reason)
+	}
+	if !eval[bool](b, "document.activeElement === document.querySelector('h1') && document.title.startsWith(document.activeElement.innerText)") {
+		b.t.Error("the heading of the cover does not have the focus, or is not the title")
+	}
+	left := eval[string](b, "document.documentElement.outerHTML")
+	for _, p := range private {
+		if strings.Contains(left, p) {
+			b.t.Errorf("under the cover there is still %q", p)
+		}
 	}
 }
 

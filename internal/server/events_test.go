@@ -156,11 +156,19 @@ func TestEventsWithoutASessionOrAStore(t *testing.T) {
 	if n := w.Hub.Open(); n != 0 {
 		t.Errorf("HEAD leaves %d streams open", n)
 	}
-	w.db.Close()
+	w.Sessions = session.NewManager(awayStore{}, w.db.Ledger(), w.Sessions.Limits(), w.clock.Now)
+	w.cookies = session.NewCookies(w.Sessions, w.CookieName, w.Secure)
 	resp, _ = c.events(site, "en")
 	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || resp.Header.Get("Set-Cookie") != "" {
 		t.Errorf("store away: %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
 	}
+}
+
+// awayStore answers nothing.
+type awayStore struct{ session.Store }
+
+func (awayStore) Find(context.Context, session.ID) (session.Session, error) {
+	return session.Session{}, session.ErrUnavailable
 }
 
 // The oldest of too many streams is told to stay away for a while.

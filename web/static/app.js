@@ -195,7 +195,6 @@ function listenForTheEnd(mine) {
     );
     page.replaceChildren(make("main", { id: "main", class: "slim", "data-reason": news.reason }, card));
     page.dataset.page = "ended";
-    page.removeAttribute("data-signed-in");
     page.removeAttribute("data-live");
     page.hidden = false;
     document.title = `${news.title} · Gatehouse`;
