@@ -105,10 +105,10 @@ func samples(t *translator) []sample {
 	pager := Pager{Page: 2, Pages: 5, PrevURL: "/admin/sessions?q=kim&page=1", NextURL: "/admin/sessions?q=kim&page=3"}
 
 	list := []sample{
-		{"login", "login", LoginPage{Base: base("/login", ""), Remember: 14 * 24 * time.Hour, SignUp: true}},
-		{"login_forced", "login", LoginPage{Base: base("/login?why=forced", ""), Notice: session.Forced, Remember: 14 * 24 * time.Hour, SignUp: true}},
-		{"login_failed", "login", LoginPage{Base: base("/", ""), Form: loginFailed, Remember: 14 * 24 * time.Hour}},
-		{"login_hostile", "login", LoginPage{Base: filled(base(hostile, ""), hostile), Form: evil, Notice: session.Logout, Remember: 36 * time.Hour}},
+		{"login", "login", LoginPage{Base: base("/login", ""), RememberLifetime: 30 * 24 * time.Hour, RememberIdle: 14 * 24 * time.Hour, SignUp: true}},
+		{"login_forced", "login", LoginPage{Base: base("/login?why=forced", ""), Notice: session.Forced, RememberLifetime: 30 * 24 * time.Hour, RememberIdle: 14 * 24 * time.Hour, SignUp: true}},
+		{"login_failed", "login", LoginPage{Base: base("/", ""), Form: loginFailed, RememberLifetime: 30 * 24 * time.Hour, RememberIdle: 14 * 24 * time.Hour}},
+		{"login_hostile", "login", LoginPage{Base: filled(base(hostile, ""), hostile), Form: evil, Notice: session.Logout, RememberLifetime: 36 * time.Hour, RememberIdle: 36 * time.Hour}},
 		{"limit", "limit", LimitPage{Base: base("/login", ""), Ticket: "dGlja2V0.c2lnbmVk", Devices: picks(devices, 2), Limit: 3, Cancel: "/login"}},
 		{"limit_again", "limit", LimitPage{Base: base("/login", ""), Form: Form{Errors: map[string]string{"": t.T("limit_again")}}, Ticket: "dGlja2V0.c2lnbmVk", Devices: picks(devices, 3), Limit: 4, Cancel: "/login?next=%2Fadmin"}},
 		{"limit_one", "limit", LimitPage{Base: base("/login", ""), Form: evil, Ticket: hostile, Devices: picks(devices[:1], 0), Limit: 1, Cancel: "/login"}},
