@@ -105,9 +105,7 @@ func (s *Server) ticketHolder(r *http.Request, t ticket) (user.User, error) {
 	if errors.Is(err, user.ErrNotFound) || err == nil && (u.Disabled() || t.Epoch.Before(u.Epoch)) {
 		return user.User{}, session.ErrEpoch
 	}
-	// If it is raised from here on, the store finds that out.
-	u.Epoch = t.Epoch
-	return u, err
+	return u, err // if its epoch is raised from here on, the store finds that out
 }
 
 // endChosen ends those sessions named in the form that are u's own and returns
