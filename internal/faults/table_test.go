@@ -230,6 +230,9 @@ func TestFailovers(t *testing.T) {
 			return s.back()
 		})
 		old.Start()
+		if r.times%10 == 0 && r.times < *failoversFlag { // it takes long
+			r.print("so far: Redis master killed, replica promoted")
+		}
 	}
 	s.judge(r, "Redis master killed, replica promoted")
 }

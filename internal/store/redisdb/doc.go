@@ -12,8 +12,13 @@
 //	e         everyone's epoch
 //	x:{id}    tombstone: the reason, kept until the session's absolute deadline;
 //	          after a renewal "replaced:" and the id that came after
+//	seq       the last entry of the ledger that has been applied
+//	ledger    the name of that ledger
 //	r:…       limiter state
 //	ended     channel (events.go): id and reason of every session that ends
+//
+// The server may be whichever Redis Sentinel has made the master (sentinel.go).
+// What it has forgotten when it comes, it is told again first (gate.go).
 //
 // Reading is scs' redisstore; every write is a script of ours (scripts.go) that
 // decides and writes in one atomic step, because redisstore's commit is an

@@ -3,6 +3,7 @@ package redisdb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -61,7 +62,37 @@ func (s *Store) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep s
 	if err != nil {
 		return 0, err
 	}
+	if err := s.bringUp(ctx, keep, epoch); err != nil {
+		return 0, err
+	}
 	return s.endOlder(ctx, ids, epoch, keep, why, now)
+}
+
+// bringUp sees to it that the session keep has lived through all raises of its
+// user's epoch before this one. If one was recorded and not carried out, only the
+// ledger knows whether it ended keep (then it stays ended) or kept it too, as when
+// "end all others" is asked for twice because the first answer was an error.
+func (s *Store) bringUp(ctx context.Context, keep session.ID, epoch user.Epoch) error {
+	g := s.client.gate
+	if keep == "" || g == nil {
+		return nil
+	}
+	for range 2 { // the run that we join may have begun before that raise
+		kept, err := s.Find(ctx, keep)
+		if errors.Is(err, session.ErrUnavailable) {
+			return err
+		}
+		if err != nil || kept.Epoch.User+1 >= epoch.User {
+			return nil
+		}
+		limited, cancel := context.WithTimeout(ctx, opTimeout)
+		err = g.catchUp(limited, 0)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("%w: %w", session.ErrUnavailable, err)
+		}
+	}
+	return nil
 }
 
 // EndAll implements session.Store.

@@ -76,3 +76,13 @@ local function successor(id, reason)
   if stone and string.sub(stone, 1, 9) == 'replaced:' then return string.sub(stone, 10) end
 end
 
+-- Whether a session that is to survive an end of its user, which raised
+-- the user's epoch to own, lived until then: it has to be of the epoch just before.
+-- One that is older was ended by another raise, which may be carried out later.
+local function kept(h, own) return h.own >= own - 1 end
+
+-- Moves a kept session on to its user's new epoch.
+local function move_on(id, h, own)
+  redis.call('SETRANGE', 's:' .. id, 5, struct.pack('>I4', math.max(h.own, own)))
+end
+

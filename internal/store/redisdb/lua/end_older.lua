@@ -1,6 +1,7 @@
 -- ARGV: epoch.All, epoch.User, id to keep, reason, now, keep, then ids. Ends
 -- those begun before the epoch, whatever is in them if it cannot be read; the
--- kept one moves on to the epoch. Returns how many were alive.
+-- kept one moves on to the epoch, unless somebody else has ended it (kept in
+-- common.lua). Returns how many were alive.
 local all, own, stays = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local reason, now, keep = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local ended = 0
@@ -9,9 +10,8 @@ for i = 7, #ARGV do
   local rec = get(id)
   if rec then
     local h = head(rec)
-    if h and id == stays then
-      redis.call('SETRANGE', 's:' .. id, 1,
-        struct.pack('>I4I4', math.max(h.all, all), math.max(h.own, own)))
+    if h and id == stays and h.all >= all and kept(h, own) then
+      move_on(id, h, own)
     elseif not h or h.all < all or h.own < own then
       ended = ended + kill(id, rec, reason, now, keep)
     end

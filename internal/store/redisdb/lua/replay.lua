@@ -25,8 +25,8 @@ local function replay_user(user, n, stays, reason, at)
   for _, id in ipairs(redis.call('ZRANGE', 'u:' .. user, 0, -1)) do
     local rec = get(id)
     local h = rec and head(rec)
-    if rec and h and id == stays then
-      redis.call('SETRANGE', 's:' .. id, 5, struct.pack('>I4', math.max(h.own, n)))
+    if h and id == stays and kept(h, n) then
+      move_on(id, h, n)
     elseif rec and (not h or h.own < n) then
       kill(id, rec, reason, at, keep)
     end
