@@ -49,7 +49,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	}
 	return &DB{reader: pool, writer: pool, reads: pool, dialect: dialect{
 		forShare:    " FOR SHARE",
-		beginWithin: readTimeout,
+		answerWithin: readTimeout,
 		migrator: migrator{
 			goose:       goose.DialectPostgres,
 			files:       migrations.Postgres(),
