@@ -48,7 +48,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		return nil, err
 	}
 	return &DB{reader: pool, writer: pool, reads: pool, dialect: dialect{
-		forShare:    " FOR SHARE",
+		forShare:     " FOR SHARE",
 		answerWithin: readTimeout,
 		migrator: migrator{
 			goose:       goose.DialectPostgres,
