@@ -30,6 +30,9 @@ const (
 	flagAdmin    = 1 << 0
 	flagRemember = 1 << 1
 	flagsKnown   = flagAdmin | flagRemember
+
+	// maxIdleMillis is more than any setting allows, and fits a time.Duration.
+	maxIdleMillis = 10 * 365 * 24 * 60 * 60 * 1000
 )
 
 // encodeRecord returns s as Redis keeps it. Text that does not fit its length
@@ -76,6 +79,7 @@ func decodeRecord(id session.ID, b []byte) (session.Session, error) {
 	if offset > len(b) || offset < headLength-1 {
 		return session.Session{}, fmt.Errorf("%w: damaged head", session.ErrUnreadable)
 	}
+	idle := binary.BigEndian.Uint64(b[17:])
 	s := session.Session{
 		ID: id,
 		Epoch: user.Epoch{
@@ -83,7 +87,7 @@ func decodeRecord(id session.ID, b []byte) (session.Session, error) {
 			User: binary.BigEndian.Uint32(b[5:]),
 		},
 		LastSeen: unixMilli(b[9:]),
-		Idle:     time.Duration(binary.BigEndian.Uint64(b[17:])) * time.Millisecond,
+		Idle:     time.Duration(idle) * time.Millisecond,
 		Deadline: unixMilli(b[25:]),
 		Role:     user.RoleUser,
 	}
@@ -97,7 +101,7 @@ func decodeRecord(id session.ID, b []byte) (session.Session, error) {
 	s.Username = r.short()
 	ip := r.short()
 	s.Device = session.Device{Browser: r.short(), OS: r.short()}
-	if r.bad || len(r.b) > 0 || flags[0]&^flagsKnown != 0 || s.User == "" || s.Idle <= 0 {
+	if r.bad || len(r.b) > 0 || flags[0]&^flagsKnown != 0 || s.User == "" || idle == 0 || idle > maxIdleMillis {
 		return session.Session{}, fmt.Errorf("%w: damaged fields", session.ErrUnreadable)
 	}
 	if flags[0]&flagAdmin != 0 {
