@@ -86,6 +86,7 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	// The hub ends with ctx, while the server still finishes requests: streams
 	// are such, and would keep it from stopping.
 	live.Go(func() { hub.Run(background, s.events) })
+	defer handler.Wait()
 	return serveUntil(ctx, listener, handler, log)
 }
 
@@ -100,7 +101,7 @@ func sessionLimits(c config.Config) session.Limits {
 }
 
 // newHandler joins the parts of the server.
-func newHandler(ctx context.Context, c config.Config, sessions *session.Manager, hub *session.Hub, s *stores, log *slog.Logger) (http.Handler, *user.Service, error) {
+func newHandler(ctx context.Context, c config.Config, sessions *session.Manager, hub *session.Hub, s *stores, log *slog.Logger) (*server.Server, *user.Service, error) {
 	deviceKey, err := s.db.Settings().Secret(ctx, "device-key", 32)
 	if err != nil {
 		return nil, nil, err

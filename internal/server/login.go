@@ -55,12 +55,12 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.loginPage(w, r, http.StatusUnprocessableEntity, f, "", s.translator(r).invalid(missing))
 	}
 	if err := s.takeLogin(r, f.login); err != nil {
-		s.noteLimitedLogin(r, f.login, err)
+		s.afterwards(r, func(r *http.Request) { s.noteLimitedLogin(r, f.login, err) })
 		return s.refusedLogin(w, r, f, err)
 	}
 	u, err := s.Users.Authenticate(r.Context(), f.login, f.password)
 	if err != nil {
-		s.noteFailedLogin(r, err)
+		s.afterwards(r, func(r *http.Request) { s.noteFailedLogin(r, err) })
 		return s.refusedLogin(w, r, f, err)
 	}
 	err = s.startLogin(w, r, u, f)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"time"
 
 	"gatehouse/internal/audit"
@@ -52,6 +53,9 @@ type Server struct {
 	views   *views
 	assets  *static
 	handler http.Handler
+
+	pending sync.WaitGroup // afterwards
+	slots   chan struct{}
 }
 
 // New returns a server, or an error if the pages cannot be built.
@@ -61,6 +65,7 @@ func New(c Config) (*Server, error) {
 		cookies: session.NewCookies(c.Sessions, c.CookieName, c.Secure),
 		noted:   limit.NewMemory(0, c.Now),
 		origin:  newOriginCheck(c.PublicURL),
+		slots:   make(chan struct{}, atOnceAfterwards),
 	}
 	for dir, load := range map[string]func(fs.FS) error{
 		"locales": func(f fs.FS) (err error) { s.texts, err = newTranslators(f); return },

@@ -156,6 +156,7 @@ func (c *client) do(method, target string, body io.Reader) *httptest.ResponseRec
 	}
 	rec := httptest.NewRecorder()
 	c.w.ServeHTTP(rec, r)
+	c.w.Wait()
 	for _, cookie := range rec.Result().Cookies() {
 		if cookie.MaxAge < 0 {
 			delete(c.cookies, cookie.Name)
