@@ -59,6 +59,12 @@ check: ## Format, vet, staticcheck and the rules of the house
 figures: deps ## Measure the figures of the README, in a minute or two
 	go test -C internal/figures -count=1 -timeout 10m -run '^TestFigures$$' -figures=full
 
+# In the folder itself, so that the other folder is named from there.
+.PHONY: screenshots
+screenshots: deps ## Take the pictures of the README anew
+	mkdir -p web/shots
+	go test -C cmd/gatehouse -count=1 -run '^TestBrowserScreenshots$$' -screenshots=../../web/shots
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	@dirs=$$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal migrations web | xargs -r -n1 dirname | sort -u) || true; \

@@ -32,7 +32,7 @@ func shots() []shot {
 	var all []shot
 	for _, p := range []shot{
 		{name: "login", path: "/login", height: 720},
-		{name: "mypage", path: "/mypage", height: 900},
+		{name: "mypage", path: "/mypage", height: 1090},
 		{name: "admin-sessions", path: "/admin/sessions", height: 900},
 	} {
 		p.width = 1280
@@ -52,24 +52,28 @@ func TestBrowserScreenshots(t *testing.T) {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	s := embedded(t).with("GATEHOUSE_TRUSTED_PROXIES", "127.0.0.1")
-	settle(t, s, townsfolk())
-	n := startNode(t, s)
 	chromium := browser.New(t)
-	visitors := map[string]*tab{} // by language and page
-	for _, p := range shots() {
-		key := p.language + p.path
-		b := visitors[key]
-		if b == nil {
-			b = openTab(t, chromium, n, look{language: p.language})
-			visitors[key] = b
-			call(b, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Seoul"})
-			arrive(b, p.path)
+	for _, language := range []string{"en", "ko"} {
+		s := embedded(t).with("GATEHOUSE_TRUSTED_PROXIES", "127.0.0.1")
+		settle(t, s, townsfolk())
+		n := startNode(t, s)
+		visitors := map[string]*tab{} // by page
+		for _, p := range shots() {
+			if p.language != language {
+				continue
+			}
+			b := visitors[p.path]
+			if b == nil {
+				b = openTab(t, chromium, n, look{language: language})
+				visitors[p.path] = b
+				call(b, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Seoul"})
+				arrive(b, p.path)
+			}
+			b.scheme(p.scheme)
+			b.size(p.width, p.height)
+			b.open(p.path)
+			picture(t, b, filepath.Join(dir, p.name+".png"))
 		}
-		b.scheme(p.scheme)
-		b.size(p.width, p.height)
-		b.open(p.path)
-		picture(t, b, filepath.Join(dir, p.name+".png"))
 	}
 }
 

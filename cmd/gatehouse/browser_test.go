@@ -23,8 +23,7 @@ func TestBrowser(t *testing.T) {
 		look     look
 	}{
 		"story":                         {embedded, 1, look{}},
-		"story with scripts disabled":   {embedded, 1, look{noScript: true}},
-		"story in Korean":               {embedded, 1, look{language: "ko"}},
+		"story with scripts disabled":   {embedded, 1, look{noScript: true, language: "ko"}},
 		"story on Redis and PostgreSQL": {shared, 2, look{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -39,12 +38,12 @@ func TestBrowser(t *testing.T) {
 		})
 	}
 	for name, test := range map[string]func(*testing.T, context.Context, *node){
-		"language":         testLanguage,
-		"show password":    testShowPassword,
-		"keyboard":         testKeyboard,
-		"cookies":          testCookies,
-		"watch sees it":    testWatch,
-		"kept in a window": testBackOnKeptPage,
+		"language":      testLanguage,
+		"show password": testShowPassword,
+		"keyboard":      testKeyboard,
+		"cookies":       testCookies,
+		"watch":         testWatch,
+		"back":          testBackOnKeptPage,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -96,6 +95,9 @@ func story(t *testing.T, chromium context.Context, first, other *node, l look) {
 	}
 	desktop.fill("login-form", "password="+password)
 	desktop.is("mypage", "/mypage")
+	if desktop.count(".activity li") != 4 || desktop.count(".activity .badge") != 0 {
+		t.Errorf("not the four things that the person did alone:\n%s", desktop.text())
+	}
 	phone.open("/login")
 	phone.fill("login-form", "username=kim@example.com", "password="+password)
 	phone.is("mypage", "/mypage")
