@@ -72,6 +72,12 @@ faultstable: deps ## Measure the table of faults, one kind at a time, in an hour
 	go test -C internal/faults -count=1 -timeout 0 -v -run '^TestRedisKilled|^TestFailovers$$|^TestOldRDB|^TestStoreAway$$' \
 		-faults.kills=$(KILLS) -faults.failovers=$(FAILOVERS) -faults.ends=100000 -faults.away=60s
 
+# In the folder itself, so that the other folder is named from there.
+.PHONY: screenshots
+screenshots: deps ## Take the pictures of the README anew
+	mkdir -p web/shots
+	go test -C cmd/gatehouse -count=1 -run '^TestBrowserScreenshots$$' -screenshots=../../web/shots
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s)
 	@dirs=$$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal migrations web | xargs -r -n1 dirname | sort -u) || true; \

@@ -36,9 +36,9 @@ func (s *stores) follow(ctx context.Context, c config.Config, acceptOlder bool, 
 	switch {
 	case errors.Is(err, redisdb.ErrLedgerOlder):
 		return fmt.Errorf("%w\nIt looks as if the database was restored from a backup made before those ends: it no longer knows which sessions had ended, or which accounts were shut since."+
-			"\nCheck that this is the right database. If it is, start once with --accept-older-database: every session is ended and everybody logs in again.", err)
+			"\nCheck that this is the right database. If it is, start once with --accept-older-database: every session is ended and everybody logs in again", err)
 	case errors.Is(err, redisdb.ErrOtherLedger):
-		return fmt.Errorf("%w\nGive each installation a Redis database of its own (the number at the end of GATEHOUSE_REDIS_URL), or empty this one.", err)
+		return fmt.Errorf("%w\nGive each installation a Redis database of its own (the number at the end of GATEHOUSE_REDIS_URL), or empty this one", err)
 	}
 	return err
 }

@@ -70,6 +70,7 @@ func (s *Server) confirmUserAction(w http.ResponseWriter, r *http.Request) error
 		Verb:     t.T(key + "_verb"),
 		Cancel:   "/admin/users",
 		AskWhy:   true,
+		Mild:     action == "enable",
 		Self:     u.ID == me(r).User,
 	})
 }

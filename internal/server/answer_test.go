@@ -41,7 +41,7 @@ func TestI1_AnswerOfAnEndedSessionIsNeverSent(t *testing.T) {
 	if strings.Contains(r.Body.String(), "private") || strings.Contains(r.Header().Get("Set-Cookie"), "from-the-page") {
 		t.Error("the answer was sent")
 	}
-	if got := r.Result().Cookies(); len(got) != 1 || got[0].Name != "__Host-session" || got[0].MaxAge >= 0 {
+	if got := r.Result().Cookies(); len(got) != 2 || got[0].Name != "__Host-session" || got[0].MaxAge >= 0 || got[1].Name != "__Host-session-ended" {
 		t.Errorf("the cookie is not cleared: %v", got)
 	}
 }

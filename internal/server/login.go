@@ -112,10 +112,12 @@ func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, status int, f
 		base.Path = loginURL(f.next, "")
 	}
 	return s.views.render(w, status, "login", LoginPage{
-		Base:     base,
-		Form:     Form{Values: values, Errors: errs},
-		Notice:   why,
-		Remember: s.Sessions.Limits().RememberLifetime,
-		SignUp:   s.SignUp,
+		Base:   base,
+		Form:   Form{Values: values, Errors: errs},
+		Notice: why,
+		SignUp: s.SignUp,
+
+		RememberLifetime: s.Sessions.Limits().RememberLifetime,
+		RememberIdle:     s.Sessions.Limits().RememberIdle,
 	})
 }

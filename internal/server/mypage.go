@@ -36,7 +36,9 @@ func (s *Server) mypage(w http.ResponseWriter, r *http.Request) error {
 		if e.Kind == audit.RoleChange {
 			e.Note = s.translator(r).T("role_" + e.Note)
 		}
-		page.Activity = append(page.Activity, ActivityRow{Event: e, ByOther: e.Actor != mine.User})
+		// Whoever typed a wrong password is nobody, and no administrator.
+		byOther := e.Actor != mine.User && e.Kind != audit.LoginFailed
+		page.Activity = append(page.Activity, ActivityRow{Event: e, ByOther: byOther})
 	}
 	return s.views.render(w, http.StatusOK, "mypage", page)
 }

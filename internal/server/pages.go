@@ -45,10 +45,11 @@ type Form struct {
 // LoginPage is login.html.
 type LoginPage struct {
 	Base
-	Form     Form // username, remember ("on"), next
-	Notice   session.Reason
-	Remember time.Duration // how long "keep me signed in" keeps
-	SignUp   bool          // whether sign-up is open
+	Form   Form // username, remember ("on"), next
+	Notice session.Reason
+	// How long "keep me signed in" keeps, at most and without a visit.
+	RememberLifetime, RememberIdle time.Duration
+	SignUp                         bool // whether sign-up is open
 }
 
 // SignUpPage is signup.html, and setup.html with Code set.

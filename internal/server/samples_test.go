@@ -96,10 +96,10 @@ func samples(t *translator) []sample {
 	pager := Pager{Page: 2, Pages: 5, PrevURL: "/admin/sessions?q=kim&page=1", NextURL: "/admin/sessions?q=kim&page=3"}
 
 	list := []sample{
-		{"login", "login", LoginPage{Base: base("/login", ""), Remember: 14 * 24 * time.Hour, SignUp: true}},
-		{"login_forced", "login", LoginPage{Base: base("/login?why=forced", ""), Notice: session.Forced, Remember: 14 * 24 * time.Hour, SignUp: true}},
-		{"login_failed", "login", LoginPage{Base: base("/", ""), Form: loginFailed, Remember: 14 * 24 * time.Hour}},
-		{"login_hostile", "login", LoginPage{Base: filled(base(hostile, ""), hostile), Form: evil, Notice: session.Logout, Remember: 36 * time.Hour}},
+		{"login", "login", LoginPage{Base: base("/login", ""), RememberLifetime: 30 * 24 * time.Hour, RememberIdle: 14 * 24 * time.Hour, SignUp: true}},
+		{"login_forced", "login", LoginPage{Base: base("/login?why=forced", ""), Notice: session.Forced, RememberLifetime: 30 * 24 * time.Hour, RememberIdle: 14 * 24 * time.Hour, SignUp: true}},
+		{"login_failed", "login", LoginPage{Base: base("/", ""), Form: loginFailed, RememberLifetime: 30 * 24 * time.Hour, RememberIdle: 14 * 24 * time.Hour}},
+		{"login_hostile", "login", LoginPage{Base: filled(base(hostile, ""), hostile), Form: evil, Notice: session.Logout, RememberLifetime: 36 * time.Hour, RememberIdle: 36 * time.Hour}},
 		{"signup", "signup", SignUpPage{Base: base("/signup", ""), MinPassword: 8, MaxPassword: 128}},
 		{"signup_failed", "signup", SignUpPage{Base: base("/", ""), Form: signUpFailed, MinPassword: 8, MaxPassword: 128}},
 		{"signup_hostile", "signup", SignUpPage{Base: base("/", ""), Form: evil, MinPassword: 15, MaxPassword: 128}},

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -192,6 +193,18 @@ func (c *Cookies) Forget(ctx context.Context, w http.ResponseWriter) {
 		v.over = true
 	}
 	c.fresh.WriteSessionCookie(ctx, w, "", time.Time{})
+	// Chromium keeps pages for Back in spite of no-store. It drops them when an
+	// HttpOnly cookie is set, but not when one is deleted (measured with 156);
+	// without scripts nothing else would keep them from being shown again.
+	http.SetCookie(w, &http.Cookie{
+		Name:     c.fresh.Cookie.Name + "-ended",
+		Value:    strconv.FormatInt(time.Now().UnixNano(), 36),
+		Path:     "/",
+		MaxAge:   60,
+		HttpOnly: true,
+		Secure:   c.fresh.Cookie.Secure,
+		SameSite: http.SameSiteLaxMode,
+	})
 	w.Header().Set("Cache-Control", "no-store")
 }
 

@@ -48,8 +48,8 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		return nil, err
 	}
 	return &DB{reader: pool, writer: pool, reads: pool, dialect: dialect{
-		forShare:    " FOR SHARE",
-		beginWithin: readTimeout,
+		forShare:     " FOR SHARE",
+		answerWithin: readTimeout,
 		migrator: migrator{
 			goose:       goose.DialectPostgres,
 			files:       migrations.Postgres(),
