@@ -37,8 +37,8 @@ func TestFaults(t *testing.T) {
 		}
 		t.Error(line)
 	}
-	// The rest is the machine's: a process that gets no CPU for 300 ms.
-	if v.calmAway*100 > v.calm {
+	// Some of these are the machine's: a process that gets no CPU for 300 ms.
+	if v.calmAway*20 > v.calm {
 		t.Errorf("outside faults %d of %d checks were answered \"not now\"", v.calmAway, v.calm)
 	}
 	if v.tried == 0 || v.calm == 0 || len(w.history.faults) == 0 {

@@ -193,7 +193,10 @@ func TestRedisKilledAtRandomPoints(t *testing.T) {
 			s := newSiteOn(t, redis.URL())
 			rnd := rand.New(rand.NewPCG(seed(), 0))
 			var r row
-			for range *killsFlag {
+			for r.times < *killsFlag {
+				if r.times > 0 && r.times%50 == 0 { // it takes long
+					r.print("so far: " + c.what)
+				}
 				s.breakWhileEnding(&r, rnd, func() {
 					if c.aof == "no" {
 						save(redis) // everything that now ends is forgotten
