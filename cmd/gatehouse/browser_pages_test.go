@@ -37,6 +37,7 @@ type tour struct {
 	open    *node // the usual server, with people in it
 	fresh   *node // one without an administrator, sign-up closed
 	limited *node // one with limits
+	full    *node // one where sora has as many devices as she may
 	away    *node // one whose Redis can be taken away
 	redis   *testenv.RedisProc
 
@@ -53,6 +54,8 @@ func newTour(t *testing.T, chromium context.Context, language string) *tour {
 	v.open = startNode(t, s)
 	v.fresh = startNode(t, embedded(t).with("GATEHOUSE_SIGNUP", "closed"))
 	v.limited = startNode(t, embedded(t).with("GATEHOUSE_RATE_LIMITS", "on"))
+	v.full = startNode(t, embedded(t).with("GATEHOUSE_SESSIONS_PER_USER", "1"))
+	newClient(t).signUp(v.full, "sora")
 	s = embedded(t).with("GATEHOUSE_REDIS_URL", v.redis.URL())
 	settle(t, s, people[:2])
 	v.away = startNode(t, s)
@@ -121,6 +124,11 @@ func (v *tour) stops(look func(stop)) {
 	visit(v.stranger, "error 403 set-up", at("/setup?code=wrong"))
 	visit(v.stranger, "setup", at("/setup?code="+v.fresh.setupCode()))
 	visit(v.stranger, "setup wrong", then("/setup?code="+v.fresh.setupCode(), "setup-form", "username=mina", "password=mina1234"))
+	visit(v.stranger.on(v.full), "limit", then("/login", "login-form", "username=sora", "password="+password))
+	visit(v.stranger, "limit wrong", func(b *tab) {
+		eval[chromedp.Void](b, "document.querySelector('#limit-form [name=end]').checked = false; undefined")
+		b.click("#limit-form button")
+	})
 	v.stranger.on(v.limited)
 	for v.stranger.open("/login"); !eval[bool](v.stranger, "performance.getEntriesByType('navigation')[0].responseStatus === 429"); {
 		v.stranger.send("login-form", "username=mina", "password=not the password")

@@ -128,7 +128,7 @@ func TestLocalesHaveEveryKey(t *testing.T) {
 		"templates": findAll("", `\bt "([a-z_]+[a-z])"`, templates),
 		"handlers": slices.Concat(
 			findAll("", `\.(?:T|HTML)\("([a-z_]+[a-z])"`, handlers),
-			findAll("", `"((?:title|flash|confirm|status)_[a-z_]+[a-z])"`, handlers),
+			findAll("", `"((?:title|flash|confirm|status|live)_[a-z_]+[a-z])"`, handlers),
 			findAll("", `Base\(r, "([a-z_]+)"`, handlers),
 		),
 		"plain problems": findAll("", `"((?:username|password)_required|audit_[a-z]+_invalid)"`, handlers),
