@@ -145,7 +145,7 @@ func (v *tour) stops(look func(stop)) {
 	visit(v.admin, "admin_sessions none", at("/admin/sessions?q=nobody"))
 	visit(v.admin, "admin_users", at("/admin/users"))
 	visit(v.admin, "admin_users 2", at("/admin/users?page=2"))
-	visit(v.admin, "admin_users found", at("/admin/users?q=a_rather"))
+	visit(v.admin, "admin_users found", at("/admin/users?q=vanden"))
 	visit(v.admin, "admin_users none", at("/admin/users?q=nobody"))
 	for _, action := range []string{"mina/end-sessions", "soyeon/end-sessions", "mina/disable", "former/enable", "mina/role?role=admin", "soyeon/role?role=user"} {
 		visit(v.admin, "confirm "+action, at("/admin/users/"+action))

@@ -67,9 +67,9 @@ func townsfolk() []person {
 			devices: []device{{"Samsung Internet", "Android", "198.51.100.77", 11 * day, 41 * time.Minute, true}}},
 		{username: "deploy-bot", joined: 130 * day,
 			devices: []device{{"curl", "", "2001:db8::10", 70 * time.Minute, 12 * time.Minute, false}}},
-		{username: "a_rather_long_username_of_32_char", name: "Konstantinos Papadopoulos-Vandenberghe",
+		{username: "konstantinos.papadopoulos-vanden", name: "Konstantinos Papadopoulos-Vandenberghe",
 			email: "konstantinos.papadopoulos-vandenberghe@subdomain.example.org", joined: 9 * day,
-			devices: []device{{"Edge", "Windows", "2001:db8:ffff:1234:5678:9abc:def0:1234", 3 * day, 2 * time.Hour, true}}},
+			devices: []device{{"Edge", "Windows", "2001:db8:5:12::9a", 3 * day, 2 * time.Hour, true}}},
 		{username: "yuna", name: "최유나", email: "yuna@example.com", joined: 3 * day,
 			devices: []device{{"NAVER", "iOS", "203.0.113.154", 26 * time.Hour, 5 * time.Hour, true}}},
 		{username: "former", name: "Robin Former", email: "robin@example.com", joined: 300 * day, disabled: true},
@@ -82,7 +82,7 @@ func crowd(n int) []person {
 	for i := range n {
 		all = append(all, person{
 			username: fmt.Sprintf("user%03d", i), joined: time.Duration(i) * day,
-			devices: []device{{"Chrome", "Windows", fmt.Sprintf("192.0.2.%d", i), time.Hour, 50 * time.Minute, true}},
+			devices: []device{{"Chrome", "Windows", fmt.Sprintf("2001:db8:ffff:1234:5678:9abc:def0:%x", 0x1000+i), time.Hour, time.Minute, true}},
 		})
 	}
 	return all

@@ -32,7 +32,7 @@ func shots() []shot {
 	var all []shot
 	for _, p := range []shot{
 		{name: "login", path: "/login", height: 720},
-		{name: "mypage", path: "/mypage", height: 1000},
+		{name: "mypage", path: "/mypage", height: 1090},
 		{name: "admin-sessions", path: "/admin/sessions", height: 900},
 	} {
 		p.width = 1280

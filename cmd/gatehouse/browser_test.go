@@ -38,12 +38,12 @@ func TestBrowser(t *testing.T) {
 		})
 	}
 	for name, test := range map[string]func(*testing.T, context.Context, *node){
-		"language":         testLanguage,
-		"show password":    testShowPassword,
-		"keyboard":         testKeyboard,
-		"cookies":          testCookies,
-		"watch sees it":    testWatch,
-		"kept in a window": testBackOnKeptPage,
+		"language":      testLanguage,
+		"show password": testShowPassword,
+		"keyboard":      testKeyboard,
+		"cookies":       testCookies,
+		"watch":         testWatch,
+		"back":          testBackOnKeptPage,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

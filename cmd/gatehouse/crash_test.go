@@ -33,6 +33,9 @@ func TestKilledServerKeepsItsWord(t *testing.T) {
 						if err != nil {
 							return
 						}
+						if a.status == 503 {
+							continue // too busy a machine; nobody was told anything
+						}
 						if a.status != 303 || c.token() == "" {
 							t.Errorf("POST /signup: %d", a.status)
 							return
@@ -43,6 +46,9 @@ func TestKilledServerKeepsItsWord(t *testing.T) {
 							a, err := c.send(n, "POST", "/logout", formOf(nil))
 							if err != nil {
 								return // it may have ended or not: nobody was told
+							}
+							if a.status == 503 {
+								continue
 							}
 							if a.status != 303 {
 								t.Errorf("POST /logout: %d", a.status)

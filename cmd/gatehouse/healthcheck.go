@@ -20,23 +20,13 @@ const defaultAddr = "127.0.0.1:8080"
 
 // Run asks the server on this machine; exit code 0 means well.
 func (c healthcheckCmd) Run(ctx context.Context, p program) error {
-	if c.Addr == "" { // an empty variable means the default here as well
-		c.Addr = defaultAddr
-	}
-	host, port, err := net.SplitHostPort(c.Addr)
+	url, err := c.url()
 	if err != nil {
-		return usagef("%q is no host:port", c.Addr)
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1" // it listens everywhere, here too
-	}
-	path := "/healthz"
-	if c.Ready {
-		path = "/readyz"
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return usageError{err}
 	}
@@ -54,4 +44,23 @@ func (c healthcheckCmd) Run(ctx context.Context, p program) error {
 	}
 	_, err = p.stdout.Write(body)
 	return err
+}
+
+// url returns what to ask.
+func (c healthcheckCmd) url() (string, error) {
+	if c.Addr == "" { // an empty variable means the default here as well
+		c.Addr = defaultAddr
+	}
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return "", usagef("%q is no host:port", c.Addr)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1" // it listens everywhere, here too
+	}
+	path := "/healthz"
+	if c.Ready {
+		path = "/readyz"
+	}
+	return "http://" + net.JoinHostPort(host, port) + path, nil
 }

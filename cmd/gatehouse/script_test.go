@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -69,10 +70,11 @@ func runScript(t *testing.T, file, setUpName string, s settings) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   scriptExits,
-			"server":  scriptServer,
-			"browser": scriptBrowser,
-			"sql":     scriptSQL,
+			"exits":      scriptExits,
+			"eventually": scriptEventually,
+			"server":     scriptServer,
+			"browser":    scriptBrowser,
+			"sql":        scriptSQL,
 		},
 	})
 }
@@ -94,6 +96,22 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// scriptEventually: eventually COMMAND ARGS… runs a command until it succeeds.
+func scriptEventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: eventually COMMAND [ARGS...]")
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		err := ts.Exec(args[0], args[1:]...)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("waited %v in vain: %v", patience, err)
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"gatehouse/internal/audit"
 	"gatehouse/internal/config"
 	"gatehouse/internal/session"
@@ -98,12 +100,27 @@ func printJSON(p program, list []session.Session) error {
 
 type sessionEndCmd struct {
 	config.Stores
-	ID     string `help:"The session of this id." placeholder:"ID"`
+	ID     idFlag `help:"The session of this id." placeholder:"ID"`
 	User   string `help:"All of this user's." placeholder:"NAME"`
 	IP     string `name:"ip" help:"All that logged in from this address or network." placeholder:"CIDR"`
 	All    bool   `help:"Everyone's."`
 	Reason string `help:"Why, for the audit log." placeholder:"TEXT"`
 	DryRun bool   `name:"dry-run" help:"Only say what would be ended."`
+}
+
+// idFlag is the value of --id. One id in 64 begins with a hyphen, and kong would
+// take it for another flag.
+type idFlag string
+
+// Decode implements kong.MapperValue.
+func (f *idFlag) Decode(ctx *kong.DecodeContext) error {
+	token := ctx.Scan.Pop()
+	text := token.String()
+	if _, err := session.ParseID(text); err != nil && (token.IsEOL() || text == "" || text[0] == '-') {
+		return errors.New("wants a session id: session list shows them")
+	}
+	*f = idFlag(text)
+	return nil
 }
 
 // Run ends the selected sessions and prints a receipt.
@@ -140,7 +157,7 @@ func (c sessionEndCmd) check() error {
 		return usagef("say which sessions: one of --id, --user, --ip and --all")
 	}
 	if c.ID != "" {
-		if _, err := session.ParseID(c.ID); err != nil {
+		if _, err := session.ParseID(string(c.ID)); err != nil {
 			return usagef("%q is not a session id: session list shows them", c.ID)
 		}
 	}

@@ -40,10 +40,10 @@ type dialect struct {
 	forShare string
 	// forOne is the same for rows that one such transaction has at a time.
 	forOne string
-	// beginWithin bounds the start of a transaction. On PostgreSQL that takes
-	// an answer and nothing else, so one that is late is away; on SQLite it
-	// means waiting for the other writers.
-	beginWithin time.Duration
+	// answerWithin bounds what takes an answer and no work: hello, or the start
+	// of a transaction. A PostgreSQL that is late with it is away; on SQLite
+	// nobody can be away, and a transaction starts by waiting for other writers.
+	answerWithin time.Duration
 	migrator
 }
 

@@ -48,9 +48,9 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		return nil, err
 	}
 	return &DB{reader: pool, writer: pool, reads: pool, dialect: dialect{
-		forShare:    " FOR SHARE",
-		forOne:      " FOR NO KEY UPDATE",
-		beginWithin: readTimeout,
+		forShare:     " FOR SHARE",
+		forOne:       " FOR NO KEY UPDATE",
+		answerWithin: readTimeout,
 		migrator: migrator{
 			goose:       goose.DialectPostgres,
 			files:       migrations.Postgres(),

@@ -49,7 +49,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	reader.SetMaxOpenConns(sqliteReaders)
 	reader.SetMaxIdleConns(sqliteReaders)
 	return &DB{reader: reader, writer: writer, reads: &prepared{DB: reader}, dialect: dialect{
-		beginWithin: writeTimeout,
+		answerWithin: writeTimeout,
 		migrator: migrator{
 			goose:       goose.DialectSQLite3,
 			files:       migrations.SQLite(),

@@ -21,7 +21,7 @@ const maxTries = 4
 func (db *DB) read(ctx context.Context, limit time.Duration, fn func(context.Context, querier) error) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if limit > readTimeout {
+	if limit > db.dialect.answerWithin {
 		if err := db.answers(limited); err != nil {
 			return explain(ctx, err)
 		}
@@ -32,7 +32,7 @@ func (db *DB) read(ctx context.Context, limit time.Duration, fn func(context.Con
 // answers tells a database that is away from one that has much to do: who may
 // wait long for an answer need not wait long to hear that there will be none.
 func (db *DB) answers(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, readTimeout)
+	limited, cancel := context.WithTimeout(ctx, db.dialect.answerWithin)
 	defer cancel()
 	return db.reader.PingContext(limited)
 }
@@ -52,7 +52,7 @@ func (db *DB) write(ctx context.Context, fn func(context.Context, *sql.Tx) error
 func (db *DB) inTx(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	late := time.AfterFunc(db.dialect.beginWithin, cancel)
+	late := time.AfterFunc(db.dialect.answerWithin, cancel)
 	tx, err := db.writer.BeginTx(ctx, nil)
 	if !late.Stop() {
 		return context.DeadlineExceeded // a transaction that began all the same goes with its context
