@@ -114,6 +114,29 @@ func (c *client) send(n *node, method, path string, form url.Values) (answer, er
 	return a, nil
 }
 
+// get asks for a page.
+func (c *client) get(n *node, path string) answer {
+	c.t.Helper()
+	return c.must(c.insist(n, http.MethodGet, path, nil))
+}
+
+// post posts a form of fields "name=value".
+func (c *client) post(n *node, path string, fields ...string) answer {
+	c.t.Helper()
+	return c.must(c.insist(n, http.MethodPost, path, formOf(fields)))
+}
+
+// getOnce and postOnce take the first answer, also if it is 503.
+func (c *client) getOnce(n *node, path string) answer {
+	c.t.Helper()
+	return c.must(c.send(n, http.MethodGet, path, nil))
+}
+
+func (c *client) postOnce(n *node, path string, fields ...string) answer {
+	c.t.Helper()
+	return c.must(c.send(n, http.MethodPost, path, formOf(fields)))
+}
+
 func (c *client) must(a answer, err error) answer {
 	c.t.Helper()
 	if err != nil {
@@ -122,15 +145,15 @@ func (c *client) must(a answer, err error) answer {
 	return a
 }
 
-func (c *client) get(n *node, path string) answer {
-	c.t.Helper()
-	return c.must(c.send(n, http.MethodGet, path, nil))
-}
-
-// post posts a form of fields "name=value".
-func (c *client) post(n *node, path string, fields ...string) answer {
-	c.t.Helper()
-	return c.must(c.send(n, http.MethodPost, path, formOf(fields)))
+// insist sends a request again if it is answered 503: on a busy machine a store
+// may be too slow for the product's promise, and 503 says to come back.
+func (c *client) insist(n *node, method, path string, form url.Values) (answer, error) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		a, err := c.send(n, method, path, form)
+		if err != nil || a.status != http.StatusServiceUnavailable || time.Now().After(deadline) {
+			return a, err
+		}
+	}
 }
 
 func formOf(fields []string) url.Values {

@@ -188,12 +188,12 @@ func listenToNoise(t *testing.T, n *node) (longest func() time.Duration) {
 // public asks for what needs no store, also with a session cookie.
 func (o outage) public(t *testing.T, n *node, signedIn *client) {
 	t.Helper()
-	login := newClient(t).get(n, "/login")
+	login := newClient(t).getOnce(n, "/login")
 	_, rest, _ := strings.Cut(login.body, `href="/static/`)
 	asset, _, _ := strings.Cut(rest, `"`)
 	for _, c := range []*client{newClient(t), signedIn.copy()} {
 		for _, path := range []string{"/login", "/signup", "/healthz", "/static/" + asset} {
-			a := c.get(n, path)
+			a := c.getOnce(n, path)
 			// With a cookie and the session store at hand, /login leads on.
 			known := o.store == "database" && c.token() != "" && a.status == 303 && a.location() == "/mypage"
 			if a.status != 200 && !known || a.header.Values("Set-Cookie") != nil {
@@ -201,7 +201,7 @@ func (o outage) public(t *testing.T, n *node, signedIn *client) {
 			}
 		}
 	}
-	ready := newClient(t).get(n, "/readyz")
+	ready := newClient(t).getOnce(n, "/readyz")
 	if ready.status != 503 || !strings.Contains(ready.body, o.store+": away\n") || strings.Count(ready.body, "away") != 1 {
 		t.Errorf("/readyz: %d %q", ready.status, ready.body)
 	}
@@ -214,8 +214,8 @@ func (o outage) noLogIn(t *testing.T, n *node) {
 	_, port, _ := strings.Cut(n.addr, ":")
 	newcomer := strings.ReplaceAll(o.name, " ", "-") + "-" + port // without Redis there is an account already, and no session
 	for _, a := range []answer{
-		newClient(t).tryLogIn(n, "kim", password),
-		newClient(t).post(n, "/signup", "username="+newcomer, "password="+password),
+		newClient(t).postOnce(n, "/login", "username=kim", "password="+password),
+		newClient(t).postOnce(n, "/signup", "username="+newcomer, "password="+password),
 	} {
 		if a.status != 503 || a.header.Get("Retry-After") == "" || a.header.Values("Set-Cookie") != nil {
 			t.Errorf("POST %s: %d, Retry-After %q, Set-Cookie %q", a.path, a.status, a.header.Get("Retry-After"), a.header.Values("Set-Cookie"))
@@ -226,7 +226,7 @@ func (o outage) noLogIn(t *testing.T, n *node) {
 // logOut asks to end a session and must not be told that it has ended.
 func (o outage) logOut(t *testing.T, n *node, c *client) {
 	t.Helper()
-	a := c.post(n, "/logout")
+	a := c.postOnce(n, "/logout")
 	if a.status != 503 || a.header.Values("Set-Cookie") != nil {
 		t.Errorf("POST /logout: %d, Set-Cookie %q", a.status, a.header.Values("Set-Cookie"))
 	}
@@ -253,7 +253,7 @@ func everybodyIn(t *testing.T, nodes []*node, people []*client) {
 	for _, n := range nodes {
 		for _, c := range people {
 			eventually(t, "everybody is in again", func() bool {
-				a := c.get(n, "/mypage")
+				a := c.getOnce(n, "/mypage")
 				if a.status != 200 && a.status != 503 || a.header.Values("Set-Cookie") != nil {
 					t.Fatalf("GET /mypage: %d %s, Set-Cookie %q", a.status, a.location(), a.header.Values("Set-Cookie"))
 				}

@@ -162,7 +162,7 @@ func scriptBrowser(ts *testscript.TestScript, neg bool, args []string) {
 	if args[1] == "get" {
 		form = nil
 	}
-	a, err := c.send(w.node, strings.ToUpper(args[1]), args[2], form)
+	a, err := c.insist(w.node, strings.ToUpper(args[1]), args[2], form)
 	ts.Check(err)
 	fmt.Fprintf(ts.Stdout(), "%d %s\n%s\n", a.status, a.location(), a.body)
 	if c.token() != "" {

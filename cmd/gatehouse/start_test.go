@@ -34,12 +34,12 @@ func TestStartWithoutRedis(t *testing.T) {
 	}
 	c := newClient(t)
 	c.get(n, "/login").is(t, 200, "")
-	c.get(n, "/readyz").is(t, 503, "")
-	if a := c.post(n, "/signup", "username=kim", "password="+password); a.status != 503 || c.token() != "" {
+	c.getOnce(n, "/readyz").is(t, 503, "")
+	if a := c.postOnce(n, "/signup", "username=kim", "password="+password); a.status != 503 || c.token() != "" {
 		t.Errorf("POST /signup: %d, a cookie: %v", a.status, c.token() != "")
 	}
 	redis.Start()
-	eventually(t, "it is ready", func() bool { return c.get(n, "/readyz").status == 200 })
+	eventually(t, "it is ready", func() bool { return c.getOnce(n, "/readyz").status == 200 })
 	c.signUp(n, "lee")
 	c.isIn(n)
 }
