@@ -111,14 +111,14 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) sendEnded(out *stream, r *http.Request, why session.Reason) {
 	t := s.translator(r)
-	text := "ended_" + string(why)
+	text := t.T("ended_" + string(why))
 	if why == session.Logout {
-		text = "live_logout" // the person at this tab may know nothing of it
+		text = t.T("live_logout") // whoever sees this page may know nothing of it
 	}
 	data, _ := json.Marshal(endedEvent{ // strings: cannot fail
 		Reason: why,
 		Title:  t.T("live_title"),
-		Text:   t.T(text),
+		Text:   text,
 		Login:  loginURL("", why),
 		Action: t.T("login"),
 	})
