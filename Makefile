@@ -63,13 +63,13 @@ figures: deps ## Measure the figures of the README, in a minute or two
 # FAULTS is for more flags: -faults.seed=N repeats the plan of a run.
 .PHONY: faults
 faults: deps ## Let a nemesis loose on three nodes for FAULTS_TIME (2m)
-	go test -C internal/faults -count=1 -timeout 0 -v -run '^TestFaults$$|^TestChecker' -faults.time=$(FAULTS_TIME) $(FAULTS)
+	go test -C internal/faults -tags faults -count=1 -timeout 0 -v -run '^TestFaults$$|^TestChecker' -faults.time=$(FAULTS_TIME) $(FAULTS)
 
 KILLS ?= 500
 FAILOVERS ?= 200
 .PHONY: faultstable
 faultstable: deps ## Measure the table of faults, one kind at a time, in an hour
-	go test -C internal/faults -count=1 -timeout 0 -v -run '^TestRedisKilled|^TestFailovers$$|^TestOldRDB|^TestStoreAway$$' \
+	go test -C internal/faults -tags faults -count=1 -timeout 0 -v -run '^TestRedisKilled|^TestFailovers$$|^TestOldRDB|^TestStoreAway$$' \
 		-faults.kills=$(KILLS) -faults.failovers=$(FAILOVERS) -faults.ends=100000 -faults.away=60s
 
 # In the folder itself, so that the other folder is named from there.

@@ -1,3 +1,5 @@
+//go:build faults
+
 package faults
 
 import (
@@ -91,7 +93,7 @@ func (w *world) report(v verdict) {
 // TestLink: a cut link is silent, both ways, and mended ones are new.
 func TestLink(t *testing.T) {
 	r := testenv.RedisServer(t)
-	k := newLink(t, r.Addr())
+	k := newLink(t, r.Addr(), nil)
 	if got := testenv.Ask(k.addr(), "PING"); got != "+PONG\r\n" {
 		t.Fatalf("through the link: %q", got)
 	}

@@ -1,9 +1,6 @@
 package faults
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // kind is what an operation asks for.
 type kind string
@@ -51,27 +48,4 @@ type fault struct {
 	loses time.Duration
 	// split: an old master may have been there beside the new one.
 	split bool
-}
-
-// history records operations of many clients.
-type history struct {
-	start time.Time
-
-	mu     sync.Mutex
-	ops    []op
-	faults []fault
-}
-
-func (h *history) now() time.Duration { return time.Since(h.start) }
-
-func (h *history) add(o op) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.ops = append(h.ops, o)
-}
-
-func (h *history) addFault(f fault) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.faults = append(h.faults, f)
 }

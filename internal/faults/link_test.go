@@ -1,3 +1,5 @@
+//go:build faults
+
 package faults
 
 import (
@@ -23,13 +25,13 @@ type link struct {
 	conns map[net.Conn]bool
 }
 
-func newLink(t testing.TB, to string) *link {
+func newLink(t testing.TB, to string, ports map[string]string) *link {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &link{to: to, listen: l, conns: map[net.Conn]bool{}}
+	k := &link{to: to, ports: ports, listen: l, conns: map[net.Conn]bool{}}
 	t.Cleanup(func() {
 		l.Close()
 		k.closeAll()

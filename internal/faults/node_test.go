@@ -1,3 +1,5 @@
+//go:build faults
+
 package faults
 
 import (
@@ -50,18 +52,17 @@ func newNode(t testing.TB, bin string, set *testenv.SentinelSet, postgres *teste
 	n := &node{t: t, bin: bin, dir: testenv.TempDir(t), errors: &output{}}
 	ports := map[string]string{}
 	for _, r := range set.Redis {
-		k := newLink(t, r.Addr())
+		k := newLink(t, r.Addr(), nil)
 		ports[portOf(r.Addr())] = k.port()
 		n.redis = append(n.redis, k)
 	}
 	var sentinels []string
 	for _, s := range set.Sentinels {
-		k := newLink(t, s.Addr())
-		k.ports = ports // the node reaches the master that they name by its own link
+		k := newLink(t, s.Addr(), ports) // the node reaches the master that they name by its own link
 		sentinels = append(sentinels, k.addr())
 		n.redis = append(n.redis, k)
 	}
-	sql := newLink(t, postgres.Addr())
+	sql := newLink(t, postgres.Addr(), nil)
 	n.sql = []*link{sql}
 	n.env = []string{
 		"GATEHOUSE_ADDR=127.0.0.1:0",
