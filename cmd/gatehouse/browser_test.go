@@ -95,8 +95,8 @@ func story(t *testing.T, chromium context.Context, first, other *node, l look) {
 	}
 	desktop.fill("login-form", "password="+password)
 	desktop.is("mypage", "/mypage")
-	if desktop.count(".activity li") != 4 || desktop.count(".activity .badge") != 0 {
-		t.Errorf("not the four things that the person did alone:\n%s", desktop.text())
+	if desktop.count(".activity li") != 5 || desktop.count(".activity .badge") != 0 {
+		t.Errorf("not the five things that the person did alone:\n%s", desktop.text())
 	}
 	phone.open("/login")
 	phone.fill("login-form", "username=kim@example.com", "password="+password)

@@ -22,7 +22,8 @@ func TestKilledServerKeepsItsWord(t *testing.T) {
 				in, out  []*client
 				answered atomic.Int64
 			)
-			const enough = 12 // answers before the kill
+			const enough = 12             // answers before the kill
+			names := make(chan string, 1) // of somebody whose sign-up was answered
 			for w := range 4 {
 				workers.Go(func() {
 					// Each in turn signs up, and every other one logs out again,
@@ -39,6 +40,10 @@ func TestKilledServerKeepsItsWord(t *testing.T) {
 						if a.status != 303 || c.token() == "" {
 							t.Errorf("POST /signup: %d", a.status)
 							return
+						}
+						select {
+						case names <- fmt.Sprintf("kim%d-%d", w, i):
+						default: // one is enough
 						}
 						list := &in
 						if i%2 == 1 {
@@ -74,7 +79,7 @@ func TestKilledServerKeepsItsWord(t *testing.T) {
 			for _, c := range out {
 				c.isOut(again, session.Logout)
 			}
-			newClient(t).logIn(again, "kim0-0")
+			newClient(t).logIn(again, <-names)
 			t.Logf("%d in, %d out", len(in), len(out))
 		})
 	}

@@ -22,7 +22,7 @@ type round struct {
 }
 
 var rounds = map[string]round{
-	"short": {trials: 20, requests: 200, sessions: 5_000, ended: 20_000},
+	"short": {trials: 20, requests: 200, sessions: 5_000, ended: 4_000},
 	"full":  {trials: 200, requests: 1_000, sessions: 100_000, ended: 1_000_000},
 }
 

@@ -25,9 +25,14 @@ func (s *Server) note(r *http.Request, e audit.Event) {
 }
 
 // noteEnd is note for an end with what came of it. One that failed halfway is
-// noted as well: part of it may count.
+// noted as well: part of it may count. That note does not keep the answer
+// waiting, for the database may be what failed.
 func (s *Server) noteEnd(r *http.Request, e audit.Event, receipt session.Receipt, err error) {
 	e.Detail.Ended, e.Detail.Partial = receipt.Ended, err != nil
+	if err != nil {
+		s.afterwards(r, func(r *http.Request) { s.note(r, e) })
+		return
+	}
 	s.note(r, e)
 }
 
