@@ -18,7 +18,7 @@ func (s *stores) follow(ctx context.Context, c config.Config, acceptOlder bool, 
 	if s.redis == nil {
 		return nil // sessions and ledger are in one database
 	}
-	name, err := s.db.Settings().Secret(ctx, "ledger-name", 16)
+	name, err := s.db.Patient().Settings().Secret(ctx, "ledger-name", 16)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (s *stores) acceptOlder(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	head, err := s.db.Ledger().Head(ctx)
+	head, err := s.db.Patient().Ledger().Head(ctx)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (s *stores) acceptOlder(ctx context.Context, log *slog.Logger) error {
 		log.Warn("--accept-older-database is not needed: the database knows every end that Redis knows")
 		return nil
 	}
-	if err := s.db.Ledger().SkipTo(ctx, seq, all); err != nil {
+	if err := s.db.Patient().Ledger().SkipTo(ctx, seq, all); err != nil {
 		return err
 	}
 	if err := s.redis.ForgetEpochs(ctx); err != nil {

@@ -22,7 +22,7 @@ func (c migrateCmd) Run(ctx context.Context, p program) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	schema, err := s.db.Migrate(ctx)
+	schema, err := s.db.Patient().Migrate(ctx)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	schema, err := s.db.Migrate(ctx)
+	schema, err := s.db.Patient().Migrate(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func sessionLimits(c config.Config) session.Limits {
 
 // newHandler joins the parts of the server.
 func newHandler(ctx context.Context, c config.Config, sessions *session.Manager, hub *session.Hub, s *stores, log *slog.Logger) (*server.Server, *user.Service, error) {
-	deviceKey, err := s.db.Settings().Secret(ctx, "device-key", 32)
+	deviceKey, err := s.db.Patient().Settings().Secret(ctx, "device-key", 32)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +136,8 @@ func newHandler(ctx context.Context, c config.Config, sessions *session.Manager,
 		Log:            log,
 		Now:            time.Now,
 	})
-	return handler, users, err
+	// What is left of the start is in no hurry, unlike requests.
+	return handler, user.NewService(s.db.Patient().Users(), hasher, policy, time.Now), err
 }
 
 // How often open pages are looked after, in case no news of an end has come. In

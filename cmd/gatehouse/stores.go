@@ -70,6 +70,10 @@ func openForCommand(ctx context.Context, p program, settings config.Stores) (*st
 	if err != nil {
 		return nil, err
 	}
+	s.db = s.db.Patient()
+	if s.redis == nil {
+		s.sessions = s.db.Sessions()
+	}
 	if err := s.ready(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

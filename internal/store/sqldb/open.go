@@ -20,6 +20,8 @@ const (
 	// listTimeout is for lists and searches of an administrator, who would
 	// rather wait than read an error.
 	listTimeout = 5 * time.Second
+	// patientTimeout is for [DB.Patient].
+	patientTimeout = 15 * time.Second
 )
 
 // DB is an open database. Its methods are safe for concurrent use.
@@ -31,6 +33,7 @@ type DB struct {
 	reads          querier // of the reader, however it is asked best
 	dialect        dialect
 	listeners      listeners // to ends of sessions
+	patient        bool
 }
 
 // dialect is all in which the two databases differ.
@@ -57,6 +60,22 @@ func Open(ctx context.Context, url string) (*DB, error) {
 		return openPostgres(ctx, url)
 	}
 	return openSQLite(ctx, url)
+}
+
+// Patient returns db for callers that keep no request waiting: commands, and the
+// start of the server. They would rather wait for a slow database than fail. It
+// shares the connections, which [DB.Close] of either closes, and not the
+// listeners: those hear only of ends through the DB that they listen to.
+func (db *DB) Patient() *DB {
+	return &DB{reader: db.reader, writer: db.writer, reads: db.reads, dialect: db.dialect, patient: true}
+}
+
+// within returns how long an operation may take that gets limit in a hurry.
+func (db *DB) within(limit time.Duration) time.Duration {
+	if db.patient {
+		return patientTimeout
+	}
+	return limit
 }
 
 // Close closes all connections.

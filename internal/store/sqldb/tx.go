@@ -19,7 +19,7 @@ const maxTries = 4
 
 // read runs fn, which only reads, within limit.
 func (db *DB) read(ctx context.Context, limit time.Duration, fn func(context.Context, querier) error) error {
-	limited, cancel := context.WithTimeout(ctx, limit)
+	limited, cancel := context.WithTimeout(ctx, db.within(limit))
 	defer cancel()
 	if limit > db.dialect.answerWithin {
 		if err := db.answers(limited); err != nil {
@@ -32,7 +32,7 @@ func (db *DB) read(ctx context.Context, limit time.Duration, fn func(context.Con
 // answers tells a database that is away from one that has much to do: who may
 // wait long for an answer need not wait long to hear that there will be none.
 func (db *DB) answers(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, db.dialect.answerWithin)
+	limited, cancel := context.WithTimeout(ctx, db.within(db.dialect.answerWithin))
 	defer cancel()
 	return db.reader.PingContext(limited)
 }
@@ -40,7 +40,7 @@ func (db *DB) answers(ctx context.Context) error {
 // write runs fn in a transaction that is committed if fn returns nil and
 // rolled back if it returns an error or panics. fn may run more than once.
 func (db *DB) write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
-	limited, cancel := context.WithTimeout(ctx, writeTimeout)
+	limited, cancel := context.WithTimeout(ctx, db.within(writeTimeout))
 	defer cancel()
 	err := db.inTx(limited, fn)
 	for try := 1; try < maxTries && lostConflict(err); try++ {
@@ -52,7 +52,7 @@ func (db *DB) write(ctx context.Context, fn func(context.Context, *sql.Tx) error
 func (db *DB) inTx(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	late := time.AfterFunc(db.dialect.answerWithin, cancel)
+	late := time.AfterFunc(db.within(db.dialect.answerWithin), cancel)
 	tx, err := db.writer.BeginTx(ctx, nil)
 	if !late.Stop() {
 		return context.DeadlineExceeded // a transaction that began all the same goes with its context
@@ -70,7 +70,7 @@ func (db *DB) inTx(ctx context.Context, fn func(context.Context, *sql.Tx) error)
 // exec runs one statement that writes, atomic by itself, and returns how many
 // rows it touched.
 func (db *DB) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	limited, cancel := context.WithTimeout(ctx, writeTimeout)
+	limited, cancel := context.WithTimeout(ctx, db.within(writeTimeout))
 	defer cancel()
 	n, err := affected(db.writer.ExecContext(limited, query, args...))
 	return n, explain(ctx, err)
