@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -93,8 +94,8 @@ func inBothSetUps(t *testing.T, test func(t *testing.T, first, other *node), pai
 // node is one running server.
 type node struct {
 	settings
-	stdout, stderr *output
-	url, addr      string // where it listens
+	stdout, stderr fmt.Stringer // what it has printed so far
+	url, addr      string       // where it listens
 
 	stop func() int // asks it to stop and returns its exit code
 	kill func()     // SIGKILL, if it is a process of its own
@@ -103,11 +104,12 @@ type node struct {
 // startNode starts the program inside the test and waits until it listens.
 func startNode(t testing.TB, s settings) *node {
 	t.Helper()
-	n := &node{settings: s, stdout: &output{}, stderr: &output{}}
+	stdout, stderr := &output{}, &output{}
+	n := &node{settings: s, stdout: stdout, stderr: stderr}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, program{stdin: strings.NewReader(""), stdout: n.stdout, stderr: n.stderr}, s.flags("serve"))
+		ended <- run(ctx, program{stdin: strings.NewReader(""), stdout: stdout, stderr: stderr}, s.flags("serve"))
 	}()
 	n.stop = sync.OnceValue(func() int {
 		cancel()
@@ -141,7 +143,17 @@ const goRace = "atexit_sleep_ms=0"
 
 // process starts the program as a process of its own, without a test to fail.
 func (s settings) process() (*node, error) {
-	n := &node{settings: s, stdout: &output{}, stderr: &output{}}
+	stdout, err := s.printTo("stdout")
+	if err != nil {
+		return nil, err
+	}
+	defer stdout.Close()
+	stderr, err := s.printTo("stderr")
+	if err != nil {
+		return nil, err
+	}
+	defer stderr.Close()
+	n := &node{settings: s, stdout: printed(stdout.Name()), stderr: printed(stderr.Name())}
 	// The folder is an argument so that testenv, should the tests be killed,
 	// finds the process by it.
 	cmd := exec.Command("gatehouse", "serve", "--data-dir="+s["GATEHOUSE_DATA_DIR"])
@@ -149,7 +161,7 @@ func (s settings) process() (*node, error) {
 	for name, value := range s {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	cmd.Stdout, cmd.Stderr = n.stdout, n.stderr
+	cmd.Stdout, cmd.Stderr = stdout, stderr
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -172,6 +184,22 @@ func (s settings) process() (*node, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// printed is a file that a process prints into. Unlike a pipe, it shows what the
+// process has printed as soon as that has been printed.
+type printed string
+
+func (p printed) String() string {
+	text, err := os.ReadFile(string(p))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+func (s settings) printTo(name string) (*os.File, error) {
+	return os.CreateTemp(s["GATEHOUSE_DATA_DIR"], name)
 }
 
 // stuck is the exit code of a program that does not end.
