@@ -45,7 +45,8 @@ deps: ## Install what the tests need, or say what is missing
 
 .PHONY: test
 test: deps ## Run all tests on real servers, with the race detector
-	CGO_ENABLED=1 go test -race -count=1 -p 2 -timeout 10m ./...
+	CGO_ENABLED=1 go build -race ./...
+	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 12m ./...
 
 .PHONY: check
 check: ## Format, vet, staticcheck and the rules of the house

@@ -17,8 +17,10 @@ type querier interface {
 // favour of another.
 const maxTries = 4
 
-// read runs fn, which only reads, within limit.
+// read runs fn, which only reads, within limit, or within what the database
+// takes for an answer if that is more: a SQLite that is slow is not away.
 func (db *DB) read(ctx context.Context, limit time.Duration, fn func(context.Context, querier) error) error {
+	limit = max(limit, db.dialect.answerWithin)
 	limited, cancel := context.WithTimeout(ctx, db.within(limit))
 	defer cancel()
 	if limit > db.dialect.answerWithin {
