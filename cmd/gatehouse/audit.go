@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -31,23 +30,25 @@ type auditListCmd struct {
 }
 
 // Run lists events.
-func (c auditListCmd) Run(ctx context.Context, p program) (err error) {
+func (c auditListCmd) Run(ctx context.Context, p program) error {
 	q, err := c.query(time.Now())
 	if err != nil {
 		return err
 	}
-	s, err := openForCommand(ctx, p, c.Stores)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if c.User != "" {
-		u, err := findUser(ctx, s.db.Users(), c.User)
-		if err != nil {
-			return err
+	return withStores(ctx, p, c.Stores, func(s *stores) error {
+		if c.User != "" {
+			u, err := findUser(ctx, s.db.Users(), c.User)
+			if err != nil {
+				return err
+			}
+			q.Account = u.ID
 		}
-		q.Account = u.ID
-	}
+		return c.print(ctx, p, s, q)
+	})
+}
+
+// print prints what matches q, up to the limit.
+func (c auditListCmd) print(ctx context.Context, p program, s *stores, q audit.Query) error {
 	put, flush := auditPrinter(p.stdout, c.JSON)
 	for left := c.Limit; left > 0; {
 		q.Limit = min(left, 1000)

@@ -71,6 +71,7 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	}
 	conf.PublicURL = publicURL(conf, listener.Addr())
 	sessions := session.NewManager(s.sessions, s.db.Ledger(), limits, time.Now)
+	sessions.LogTo(log)
 	hub := session.NewHub(sessions, s.lookEvery())
 	handler, users, err := newHandler(ctx, conf, sessions, hub, s, log)
 	if err != nil {
@@ -79,6 +80,10 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	if err := p.greet(ctx, conf, listener.Addr(), users); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx)) // ends come until the last request
+	var recorder sync.WaitGroup
+	recorder.Go(func() { sessions.RecordLater(recording) })
+	defer func() { stopRecording(); recorder.Wait() }()
 	background, stop := context.WithCancel(ctx)
 	var live sync.WaitGroup
 	defer func() { stop(); live.Wait() }()

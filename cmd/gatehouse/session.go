@@ -28,27 +28,27 @@ type sessionListCmd struct {
 }
 
 // Run lists sessions, last seen first.
-func (c sessionListCmd) Run(ctx context.Context, p program) (err error) {
+func (c sessionListCmd) Run(ctx context.Context, p program) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	s, err := openForCommand(ctx, p, c.Stores)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	filter, err := c.filter(ctx, s)
-	if err != nil {
-		return err
-	}
-	page, err := s.manager().Search(ctx, filter, 1, 1<<31)
-	if err != nil {
-		return err
-	}
-	list := page.Sessions
-	if c.JSON {
-		return printJSON(p, list)
-	}
+	return withStores(ctx, p, c.Stores, func(s *stores) error {
+		filter, err := c.filter(ctx, s)
+		if err != nil {
+			return err
+		}
+		page, err := s.manager().Search(ctx, filter, 1, 1<<31)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(p, page.Sessions)
+		}
+		return printTable(p, page.Sessions)
+	})
+}
+
+func printTable(p program, list []session.Session) error {
 	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tUSERNAME\tIP\tDEVICE\tBEGAN\tLAST SEEN\tENDS")
 	for _, one := range list {
@@ -117,28 +117,29 @@ func (f *idFlag) Decode(ctx *kong.DecodeContext) error {
 }
 
 // Run ends the selected sessions and prints a receipt.
-func (c sessionEndCmd) Run(ctx context.Context, p program) (err error) {
+func (c sessionEndCmd) Run(ctx context.Context, p program) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	s, err := openForCommand(ctx, p, c.Stores)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	filter, err := c.filter(ctx, s)
-	if err != nil {
-		return err
-	}
-	if c.DryRun {
-		found, err := s.manager().Preview(ctx, filter)
+	return withStores(ctx, p, c.Stores, func(s *stores) error {
+		filter, err := c.filter(ctx, s)
 		if err != nil {
 			return err
 		}
-		return p.wouldEnd(found.Sessions, found.Users)
-	}
-	receipt, err := s.manager().EndWhere(ctx, filter, session.Why{Reason: session.Forced})
-	return c.done(ctx, p, s, filter, receipt, err)
+		m := s.manager()
+		if c.DryRun {
+			found, err := m.Preview(ctx, filter)
+			if err != nil {
+				return err
+			}
+			return p.wouldEnd(found.Sessions, found.Users)
+		}
+		receipt, err := m.EndWhere(ctx, filter, session.Why{Reason: session.Forced})
+		if err == nil {
+			receipt = m.Confirm(ctx, receipt)
+		}
+		return c.done(ctx, p, s, filter, receipt, err)
+	})
 }
 
 // check wants an id, everyone or a filter, and one that can be understood.
@@ -190,9 +191,15 @@ func (c sessionEndCmd) done(ctx context.Context, p program, s *stores, f session
 	return err
 }
 
-// receiptText says what an end did.
+// receiptText says what an end did, and which nodes have confirmed it, if there
+// are nodes that can be asked: not in the embedded set-up, where the server is
+// another process, which finds out by itself.
 func receiptText(r session.Receipt) string {
-	return fmt.Sprintf("%d %s ended, %d already gone, %d ms", r.Ended, plural(r.Ended, "session"), r.Gone, r.Took.Milliseconds())
+	text := fmt.Sprintf("%d %s ended, %d already gone", r.Ended, plural(r.Ended, "session"), r.Gone)
+	if n := r.Nodes; n.Live > 0 {
+		text += fmt.Sprintf(", confirmed by %d of %d %s", n.Confirmed, n.Live, plural(n.Live, "node"))
+	}
+	return fmt.Sprintf("%s, %d ms", text, r.Took.Milliseconds())
 }
 
 func plural(n int, word string) string {

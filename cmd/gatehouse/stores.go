@@ -80,6 +80,16 @@ func openForCommand(ctx context.Context, p program, settings config.Stores) (*st
 	return s, nil
 }
 
+// withStores opens the stores for a command, runs f and closes them.
+func withStores(ctx context.Context, p program, settings config.Stores, f func(*stores) error) (err error) {
+	s, err := openForCommand(ctx, p, settings)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return f(s)
+}
+
 func (s *stores) ready(ctx context.Context) error {
 	schema, err := s.db.Schema(ctx)
 	switch {

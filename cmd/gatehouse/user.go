@@ -26,14 +26,9 @@ type userCmds struct {
 	Password userPasswordCmd `cmd:"" help:"Set an account's password; ends its sessions."`
 }
 
-// withUsers opens the stores, runs f and closes them.
-func withUsers(ctx context.Context, p program, c config.Stores, f func(*stores, *sqldb.Users) error) (err error) {
-	s, err := openForCommand(ctx, p, c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	return f(s, s.db.Users())
+// withUsers is withStores for a command about accounts.
+func withUsers(ctx context.Context, p program, c config.Stores, f func(*stores, *sqldb.Users) error) error {
+	return withStores(ctx, p, c, func(s *stores) error { return f(s, s.db.Users()) })
 }
 
 // withUser is withUsers for a command about the account called name.
@@ -172,13 +167,14 @@ func (c userDisableCmd) Run(ctx context.Context, p program) error {
 
 // changed ends the sessions of an account that was changed at epoch, and says so.
 func (s *stores) changed(ctx context.Context, p program, u user.User, epoch user.Epoch, reason session.Reason, e audit.Event, text string) error {
-	receipt, err := s.manager().EndUserAt(ctx, u.ID, epoch, "", session.Why{Reason: reason})
+	m := s.manager()
+	receipt, err := m.EndUserAt(ctx, u.ID, epoch, "", session.Why{Reason: reason})
 	e.User, e.Detail.Ended, e.Detail.Partial = u.ID, receipt.Ended, err != nil
 	if err != nil {
 		err = fmt.Errorf("%s, but its sessions may not have ended, so repeat this: %w", text, err)
 		return errors.Join(err, s.note(ctx, e))
 	}
-	fmt.Fprintf(p.stdout, "%s: %s\n", text, receiptText(receipt))
+	fmt.Fprintf(p.stdout, "%s: %s\n", text, receiptText(m.Confirm(ctx, receipt)))
 	return s.note(ctx, e)
 }
 

@@ -279,7 +279,5 @@ func (s *Server) flashEnd(r *http.Request, f session.Filter, receipt session.Rec
 		s.flashReceipt(r, receipt)
 		return
 	}
-	t := s.translator(r)
-	s.setFlash(r, true, t.HTML("flash_end_receipt", "Ended", receipt.Ended, "Gone", receipt.Gone,
-		"Users", t.T("count_users", "Count", receipt.Users), "Ms", receipt.Took.Milliseconds()))
+	s.flashConfirmed(r, "flash_end_receipt", receipt)
 }

@@ -129,8 +129,18 @@ func reasonText(r *http.Request) string {
 
 // flashReceipt keeps what an end has done for the next page.
 func (s *Server) flashReceipt(r *http.Request, receipt session.Receipt) {
-	s.setFlash(r, true, s.translator(r).HTML("flash_admin_receipt",
-		"Ended", receipt.Ended, "Gone", receipt.Gone, "Ms", receipt.Took.Milliseconds()))
+	s.flashConfirmed(r, "flash_admin_receipt", receipt)
+}
+
+// flashConfirmed keeps the receipt, once the nodes have confirmed it, in the
+// text of key.
+func (s *Server) flashConfirmed(r *http.Request, key string, receipt session.Receipt) {
+	t := s.translator(r)
+	receipt = s.Sessions.Confirm(r.Context(), receipt)
+	s.setFlash(r, true, t.HTML(key,
+		"Ended", receipt.Ended, "Gone", receipt.Gone, "Users", t.T("count_users", "Count", receipt.Users),
+		"Nodes", t.T("receipt_nodes", "Count", receipt.Nodes.Live, "Confirmed", receipt.Nodes.Confirmed),
+		"Ms", receipt.Took.Milliseconds()))
 }
 
 func pageNumber(r *http.Request) int {

@@ -59,6 +59,9 @@ var kinds = []kind{
 	{user.ErrBusy, http.StatusServiceUnavailable, "busy"},
 	{errHalfPassword, http.StatusServiceUnavailable, "half_password"},
 	{session.ErrFull, http.StatusServiceUnavailable, "busy"},
+	{session.ErrUnrecorded, http.StatusServiceUnavailable, "end_unrecorded"},
+	{session.ErrUndone, http.StatusServiceUnavailable, "end_undone"},
+	{session.ErrUnfinished, http.StatusServiceUnavailable, "end_unfinished"},
 	{session.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
 }
 
@@ -123,10 +126,20 @@ func waitSeconds(err error) string {
 	return strconv.Itoa(max(1, int(math.Ceil(many.wait.Seconds()))))
 }
 
+// endedSoFar returns how many sessions an end has ended that could not be
+// finished: all there is of a receipt.
+func (t *translator) endedSoFar(err error) string {
+	var half *session.EndError
+	if !errors.As(err, &half) {
+		return ""
+	}
+	return t.T("count_sessions", "Count", half.Receipt.Ended)
+}
+
 func (s *Server) sendError(w http.ResponseWriter, r *http.Request, k kind, err error) {
 	t := s.translator(r)
 	title := t.T("error_" + k.key + "_title")
-	text := t.T("error_"+k.key+"_text", "Seconds", waitSeconds(err))
+	text := t.T("error_"+k.key+"_text", "Seconds", waitSeconds(err), "Ended", t.endedSoFar(err))
 	if wantsJSON(r) {
 		sendProblem(w, r, k.status, title, text)
 		return

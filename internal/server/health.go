@@ -14,7 +14,9 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	plain(w, http.StatusOK, "ok\n")
 }
 
-// readyz says whether the stores can be reached, each by name.
+// readyz says whether the stores can be reached, each by name, and how many
+// sessions have ended of which the ledger does not know yet (session.Manager).
+// That is no reason not to be ready: only the database can change it.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -35,6 +37,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	wg.Wait()
 	sort.Strings(lines)
+	if n := s.Sessions.Unrecorded(); n > 0 {
+		lines = append(lines, fmt.Sprintf("ended, not recorded yet: %d", n))
+	}
 	if status != http.StatusOK {
 		w.Header().Set("Retry-After", retryAfter)
 	}

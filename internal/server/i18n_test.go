@@ -219,10 +219,13 @@ func TestI18nTexts(t *testing.T) {
 		"세션 1개":                          ko.T("count_sessions", "Count", 1),
 		"No other device was logged in.": en.T("flash_others_ended", "Count", 0),
 		"로그인된 다른 기기가 없습니다.": ko.T("flash_others_ended", "Count", 0),
-		"no_such_key":                    en.T("no_such_key"),
-		"login":                          en.T("login", "odd"),
-		"Try <this>: a < b":              en.T("about_user", "Verb", "Try <this>", "Who", "a < b"),
-		"3 ended, 1 already gone, 12 ms": en.T("flash_admin_receipt", "Ended", 3, "Gone", 1, "Ms", int64(12)),
+		"no_such_key":                               en.T("no_such_key"),
+		"login":                                     en.T("login", "odd"),
+		"Try <this>: a < b":                         en.T("about_user", "Verb", "Try <this>", "Who", "a < b"),
+		"3 ended, 1 already gone, x, 12 ms":         en.T("flash_admin_receipt", "Ended", 3, "Gone", 1, "Nodes", "x", "Ms", int64(12)),
+		"confirmed by 1 of 2 nodes":                 en.T("receipt_nodes", "Count", 2, "Confirmed", 1),
+		"confirmed by 1 of 1 node":                  en.T("receipt_nodes", "Count", 1, "Confirmed", 1),
+		"no node asked":                             en.T("receipt_nodes", "Count", 0, "Confirmed", 0),
 		"The password needs at least 8 characters.": en.invalid(map[string]string{"password": "password_short"}, "Min", 8, "Max", 128)["password"],
 	} {
 		if got != want {

@@ -62,18 +62,26 @@ func (m *Manager) EndWhere(ctx context.Context, f Filter, why Why) (r Receipt, e
 	return r, err
 }
 
-// endMatching ends by id what f selects, and looks again until nothing is left
+// endMatching ends by id what f selects.
+func (m *Manager) endMatching(ctx context.Context, f Filter, why Why) (Receipt, error) {
+	var e EndError
+	m.endFound(ctx, f, why, &e)
+	return e.Receipt, e.orNil()
+}
+
+// endFound ends by id what f selects, and looks again until nothing is left
 // that was there at the beginning: a session that is renewed under a reading
-// that has passed its new place is only seen the next time.
-func (m *Manager) endMatching(ctx context.Context, f Filter, why Why) (r Receipt, err error) {
+// that has passed its new place is only seen the next time. It adds to e what
+// came of it.
+func (m *Manager) endFound(ctx context.Context, f Filter, why Why, e *EndError) {
 	began, users, unseen := m.clock(), map[user.ID]struct{}{}, slices.Clone(f.IDs)
 	var batch []ID
 	flush := func() error {
-		done, err := m.End(ctx, batch, why)
-		r.Ended += done.Ended
-		r.Gone += done.Gone
-		batch = batch[:0]
-		return err
+		defer func() { batch = batch[:0] }()
+		if !m.endSome(ctx, batch, why, e) {
+			return e.Undone
+		}
+		return nil
 	}
 	for pass := range maxPasses {
 		found := 0
@@ -93,19 +101,20 @@ func (m *Manager) endMatching(ctx context.Context, f Filter, why Why) (r Receipt
 			err = flush()
 		}
 		if err != nil {
-			return r, err
+			e.Undone, e.Rest = err, true // who comes after has not even been looked at
+			return
 		}
 		if found == 0 && pass > 0 {
 			break
 		}
 	}
-	r.Users = len(users)
+	e.Receipt.Users = len(users)
 	delete(users, "") // of a record that nobody can read
 	if len(users) <= maxHit {
-		r.Hit = slices.Sorted(maps.Keys(users))
+		e.Receipt.Hit = slices.Sorted(maps.Keys(users))
 	}
 	batch = unseen // already gone, or renewed: what they go by now ends with them
-	return r, flush()
+	_ = flush()    // e knows
 }
 
 // each calls fn with the live sessions that f selects at now, by the shortest

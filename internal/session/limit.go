@@ -66,15 +66,12 @@ func (m *Manager) startReplacing(ctx context.Context, s Start) error {
 // the ledger is away, nothing ends.
 func (m *Manager) makeRoom(ctx context.Context, ids []ID, why Why) error {
 	ctx = context.WithoutCancel(ctx)
-	span, err := m.ledger.RecordEnd(ctx, ids, why, m.clock())
-	if err != nil {
-		return err
+	ended, unrecorded, undone := m.ender.endRecorded(ctx, ids, why, m.clock())
+	m.logEnd(ctx, ids, ended, why)
+	if unrecorded != nil {
+		return unrecorded
 	}
-	if _, err := m.store.End(ctx, ids, why, m.clock()); err != nil {
-		return endError(nil, err)
-	}
-	m.applied(ctx, span)
-	return nil
+	return undone
 }
 
 // queue lets those who come for the same user go one at a time. Its zero value

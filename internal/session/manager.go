@@ -3,7 +3,7 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -34,6 +34,10 @@ type Manager struct {
 	ledger Ledger
 	limits Limits
 	now    func() time.Time
+	ender  ender
+	log    *slog.Logger
+	// unrecorded holds the ends that the ledger has to be told of.
+	unrecorded *unrecorded
 	// replacing holds the log-ins that are making room for themselves.
 	replacing queue
 }
@@ -41,8 +45,15 @@ type Manager struct {
 // NewManager returns a manager of the sessions in store. now is the clock that
 // decides deadlines, time.Now in the product.
 func NewManager(store Store, ledger Ledger, limits Limits, now func() time.Time) *Manager {
-	return &Manager{store: store, ledger: ledger, limits: limits, now: now}
+	return &Manager{
+		store: store, ledger: ledger, limits: limits, now: now,
+		ender: enderFor(store, ledger), log: slog.New(slog.DiscardHandler), unrecorded: newUnrecorded(),
+	}
 }
+
+// LogTo makes m say in log what it ends, naming sessions by ID.Short. Call it
+// before m is used.
+func (m *Manager) LogTo(log *slog.Logger) { m.log = log }
 
 // Limits returns the limits of new sessions.
 func (m *Manager) Limits() Limits { return m.limits }
@@ -96,6 +107,9 @@ func (m *Manager) Start(ctx context.Context, id ID, n New, data []byte) (Session
 // has run out, or whose record cannot be read, is ended in the store before it
 // is answered, so that no request still in flight can move its deadline.
 func (m *Manager) Check(ctx context.Context, id ID) (Session, error) {
+	if why, ended := m.unrecorded.reasonOf(id); ended { // whatever the store has lost
+		return Session{}, &EndedError{Reason: why}
+	}
 	s, err := m.store.Find(ctx, id)
 	switch {
 	case errors.Is(err, ErrUnreadable):
@@ -112,24 +126,22 @@ func (m *Manager) Check(ctx context.Context, id ID) (Session, error) {
 // the store's error. Expiry needs no row in the ledger: the deadlines are in
 // the record itself and hold wherever that record may come back.
 func (m *Manager) expire(ctx context.Context, id ID) error {
-	if _, err := m.store.End(ctx, []ID{id}, Why{Reason: Expired}, m.clock()); err != nil {
+	why := Why{Reason: Expired}
+	ended, err := m.store.End(ctx, []ID{id}, why, m.clock())
+	if err != nil {
 		return err
 	}
+	m.logEnd(ctx, []ID{id}, ended, why)
 	return &EndedError{Reason: Expired}
 }
 
 // endUnreadable ends a session whose record this program cannot decode (I12).
-// It costs that one log-in.
+// It costs that one log-in. A newer program may be able to decode it, so it is
+// an end like any other.
 func (m *Manager) endUnreadable(ctx context.Context, id ID) error {
-	why := Why{Reason: Expired}
-	span, err := m.ledger.RecordEnd(ctx, []ID{id}, why, m.clock())
-	if err != nil {
+	if _, err := m.End(ctx, []ID{id}, Why{Reason: Expired}); err != nil {
 		return err
 	}
-	if _, err := m.store.End(ctx, []ID{id}, why, m.clock()); err != nil {
-		return err
-	}
-	m.applied(ctx, span)
 	return &EndedError{Reason: Expired}
 }
 
@@ -155,43 +167,48 @@ func (m *Manager) Renew(ctx context.Context, s Session, id ID, epoch user.Epoch,
 	next := s
 	next.ID, next.Epoch, next.Data = id, epoch, data
 	next.LastSeen = m.clock()
-	// The old token is at an end, and stays so whatever the store forgets.
-	span, err := m.ledger.RecordEnd(ctx, []ID{s.ID}, Why{Reason: Replaced, Actor: s.User}, next.LastSeen)
-	if err != nil {
+	if err := m.ender.renew(ctx, s, next, Why{Reason: Replaced, Actor: s.User}); err != nil {
 		return Session{}, err
 	}
-	if err := m.store.Renew(ctx, s, next); err != nil {
-		return Session{}, err
-	}
-	m.applied(ctx, span)
 	return next, nil
 }
 
-// Receipt says what an end did.
-type Receipt struct {
-	Ended int           // sessions that were alive
-	Gone  int           // sessions that had ended already
-	Users int           // users they belonged to, where that is known
-	Hit   []user.ID     // these users, where they are few
-	Took  time.Duration // from the request to the last confirmation
+// End ends the sessions named ids: first in the ledger, then in the store, or
+// in both at once where they are one ([Together]). When it returns nil the end
+// is final (I2). Otherwise it returns *EndError, and the receipt says what has
+// been done, which is as much as could be; repeating it is harmless. A caller
+// that goes away does not stop it halfway.
+func (m *Manager) End(ctx context.Context, ids []ID, why Why) (Receipt, error) {
+	ctx, begin := context.WithoutCancel(ctx), m.now()
+	var e EndError
+	m.endSome(ctx, ids, why, &e)
+	e.Receipt.Took = m.now().Sub(begin)
+	return e.Receipt, e.orNil()
 }
 
-// End ends the sessions named ids: first in the ledger, then in the store.
-// When it returns nil the end is final (I2). Otherwise the receipt says what
-// has been done, which is as much as could be, and repeating it is harmless.
-// A caller that goes away does not stop it halfway.
-func (m *Manager) End(ctx context.Context, ids []ID, why Why) (Receipt, error) {
+// endSome is End for a part of what is to be ended; it adds to e what came of
+// it. A ledger that has failed once is not asked again. It returns false if
+// going on makes no sense.
+func (m *Manager) endSome(ctx context.Context, ids []ID, why Why, e *EndError) bool {
 	if len(ids) == 0 {
-		return Receipt{}, nil
+		return true
 	}
-	ctx, begin := context.WithoutCancel(ctx), m.now()
-	span, unrecorded := m.ledger.RecordEnd(ctx, ids, why, m.clock())
-	ended, err := m.store.End(ctx, ids, why, m.clock())
-	if err = endError(unrecorded, err); err != nil {
-		return Receipt{Ended: ended}, err
+	var ended int
+	now := m.clock()
+	if e.Unrecorded == nil {
+		ended, e.Unrecorded, e.Undone = m.ender.end(ctx, ids, why, now)
+	} else {
+		ended, e.Undone = m.store.End(ctx, ids, why, now)
 	}
-	m.applied(ctx, span)
-	return Receipt{Ended: ended, Gone: max(0, len(ids)-ended), Took: m.now().Sub(begin)}, nil
+	if e.Unrecorded != nil && (e.Undone == nil || ended > 0) {
+		e.Kept += m.unrecorded.keep(ids, why, now)
+	}
+	e.Receipt.Ended += ended
+	if e.Undone == nil {
+		e.Receipt.Gone += max(0, len(ids)-ended)
+	}
+	m.logEnd(ctx, ids, ended, why)
+	return e.Undone == nil
 }
 
 // EndUser ends every session of u except keep, which may be empty. A log-in of
@@ -201,12 +218,14 @@ func (m *Manager) EndUser(ctx context.Context, u user.ID, keep ID, why Why) (Rec
 	ctx, begin := context.WithoutCancel(ctx), m.now()
 	epoch, span, unrecorded := m.ledger.RaiseUser(ctx, u, keep, why, m.clock())
 	if unrecorded != nil {
-		ended, err := m.endListed(ctx, u, keep, why)
-		return Receipt{Ended: ended}, endError(unrecorded, err)
+		e := EndError{Unrecorded: unrecorded}
+		m.endListed(ctx, u, keep, why, &e)
+		e.Receipt.Took = m.now().Sub(begin)
+		return e.Receipt, &e
 	}
 	r, err := m.EndUserAt(ctx, u, epoch, keep, why)
 	if err == nil {
-		m.applied(ctx, span)
+		applied(ctx, m.store, span)
 	}
 	r.Took = m.now().Sub(begin)
 	return r, err
@@ -214,10 +233,11 @@ func (m *Manager) EndUser(ctx context.Context, u user.ID, keep ID, why Why) (Rec
 
 // endListed is what can be done for EndUser without a new epoch: end what is
 // there now. It does not stop a log-in that is under way.
-func (m *Manager) endListed(ctx context.Context, u user.ID, keep ID, why Why) (int, error) {
+func (m *Manager) endListed(ctx context.Context, u user.ID, keep ID, why Why, e *EndError) {
 	list, err := m.store.ListUser(ctx, u, m.clock())
 	if err != nil {
-		return 0, err
+		e.Undone = err
+		return
 	}
 	var ids []ID
 	for _, s := range list {
@@ -225,7 +245,7 @@ func (m *Manager) endListed(ctx context.Context, u user.ID, keep ID, why Why) (i
 			ids = append(ids, s.ID)
 		}
 	}
-	return m.store.End(ctx, ids, why, m.clock())
+	m.endSome(ctx, ids, why, e)
 }
 
 // EndUserAt is EndUser for a change of the account (password, role, disabled)
@@ -233,47 +253,39 @@ func (m *Manager) endListed(ctx context.Context, u user.ID, keep ID, why Why) (i
 func (m *Manager) EndUserAt(ctx context.Context, u user.ID, epoch user.Epoch, keep ID, why Why) (Receipt, error) {
 	ctx, begin := context.WithoutCancel(ctx), m.now()
 	ended, err := m.store.EndUser(ctx, u, epoch, keep, why, m.clock())
-	if err != nil {
-		return Receipt{Ended: ended}, endError(nil, err)
-	}
-	return Receipt{Ended: ended, Users: min(ended, 1), Took: m.now().Sub(begin)}, nil
+	e := EndError{Receipt: Receipt{Ended: ended, Users: min(ended, 1), Took: m.now().Sub(begin)}, Undone: err}
+	m.log.InfoContext(ctx, "sessions of a user ended", "user", u, "ended", ended, "reason", why.Reason, "by", why.Actor)
+	return e.Receipt, e.orNil()
 }
 
-// EndAll ends every session there is.
+// EndAll ends every session there is. Failures as for End; without the ledger it
+// ends those that it finds, and does not stop log-ins that are under way.
 func (m *Manager) EndAll(ctx context.Context, why Why) (Receipt, error) {
 	ctx, begin := context.WithoutCancel(ctx), m.now()
+	var e EndError
 	epoch, span, err := m.ledger.RaiseAll(ctx, why, m.clock())
 	if err != nil {
-		return Receipt{}, endError(err, nil)
+		e.Unrecorded = err
+		m.endFound(ctx, Filter{Everyone: true}, why, &e)
+	} else if e.Receipt.Ended, e.Undone = m.store.EndAll(ctx, epoch, why, m.clock()); e.Undone == nil {
+		applied(ctx, m.store, span)
 	}
-	ended, err := m.store.EndAll(ctx, epoch, why, m.clock())
-	if err != nil {
-		return Receipt{Ended: ended}, endError(nil, err)
-	}
-	m.applied(ctx, span)
-	return Receipt{Ended: ended, Took: m.now().Sub(begin)}, nil
+	m.log.InfoContext(ctx, "everyone's sessions ended", "ended", e.Receipt.Ended, "reason", why.Reason, "by", why.Actor)
+	e.Receipt.Took = m.now().Sub(begin)
+	return e.Receipt, e.orNil()
 }
 
-// applied notes that the store has done what the ledger says. If the note is
-// lost the store is told again what it knows already.
-func (m *Manager) applied(ctx context.Context, span Span) {
-	if span.Last > 0 {
-		_ = m.store.Applied(ctx, span)
-	}
-}
+// logged is how many sessions a line of the log names.
+const logged = 5
 
-// endError says which half of an end failed: it may not be recorded, or not be
-// done, or neither.
-func endError(unrecorded, undone error) error {
-	switch {
-	case unrecorded != nil && undone != nil:
-		return fmt.Errorf("session: end neither recorded (%w) nor done (%w)", unrecorded, undone)
-	case unrecorded != nil:
-		return fmt.Errorf("session: end done but not recorded: %w", unrecorded)
-	case undone != nil:
-		return fmt.Errorf("session: end recorded but not done: %w", undone)
+// logEnd says in the log which of ids have ended, by the beginnings of their
+// ids: these open nothing, and a whole one is what commands end sessions by.
+func (m *Manager) logEnd(ctx context.Context, ids []ID, ended int, why Why) {
+	var names []string
+	for _, id := range ids[:min(len(ids), logged)] {
+		names = append(names, id.Short())
 	}
-	return nil
+	m.log.InfoContext(ctx, "sessions ended", "sessions", names, "asked", len(ids), "ended", ended, "reason", why.Reason, "by", why.Actor)
 }
 
 // Ping reports whether the store answers.

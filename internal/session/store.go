@@ -70,8 +70,16 @@ type Store interface {
 
 	// Applied tells a store that can lose what it has answered (session.Ledger
 	// says how it catches up) that the rows of the ledger in span have been
-	// applied to it. Not being told costs a repetition, no more.
+	// applied to it. Not being told costs a repetition, no more. A store that
+	// does not follow a ledger does not believe it: it cannot know that what was
+	// applied has not been lost since.
 	Applied(ctx context.Context, span Span) error
+
+	// Confirm asks every node whether it has passed on the news of all ends
+	// until now, and waits for the answers a fraction of a second at most. A
+	// node that is not asked (a command, or one that has lost its connection)
+	// is not counted.
+	Confirm(ctx context.Context) (Nodes, error)
 
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error

@@ -16,6 +16,7 @@
 //	ledger    the name of that ledger
 //	r:…       limiter state
 //	ended     channel (events.go): id and reason of every session that ends
+//	ended:…   channels (confirm.go): whether the nodes have heard of it
 //
 // The server may be whichever Redis Sentinel has made the master (sentinel.go).
 // What it has forgotten when it comes, it is told again first (gate.go).

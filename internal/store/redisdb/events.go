@@ -55,7 +55,7 @@ func (s *Store) subscribe(ctx context.Context, ended func(session.ID, session.Re
 	}
 	ctx, cancel = context.WithCancel(ctx)
 	sub := redis.PubSubConn{Conn: conn}
-	if err := sub.Subscribe(endedChannel); err != nil {
+	if err := sub.Subscribe(endedChannel, s.questions()); err != nil {
 		cancel()
 		conn.Close()
 		return false
@@ -67,12 +67,18 @@ func (s *Store) subscribe(ctx context.Context, ended func(session.ID, session.Re
 		conn.Close() // wakes the one who receives
 	}()
 	defer func() { cancel(); <-pinging }()
+	answers := s.answering(ctx)
+	defer answers.stop()
 	for {
 		switch m := sub.ReceiveWithTimeout(silence).(type) {
 		case redis.Subscription:
 			subscribed = true
 			missed() // whatever ended until now
 		case redis.Message:
+			if m.Channel != endedChannel {
+				answers.give(string(m.Data)) // behind all news before the question
+				continue
+			}
 			id, reason, _ := strings.Cut(string(m.Data), " ")
 			ended(session.ID(id), reasonOf(reason))
 		case error:

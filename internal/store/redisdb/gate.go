@@ -281,7 +281,7 @@ func (g *gate) report(ctx context.Context, seq int64, applied int, took time.Dur
 	if head, err := g.ledger.Head(ctx); err != nil {
 		return err
 	} else if entries, err := g.ledger.After(ctx, seq, 1); err == nil && len(entries) == 0 && head > seq {
-		if err := g.raw.Applied(ctx, session.Span{First: seq + 1, Last: head}); err != nil {
+		if err := g.raw.applied(ctx, session.Span{First: seq + 1, Last: head}); err != nil {
 			return err
 		}
 	}

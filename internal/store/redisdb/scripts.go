@@ -28,6 +28,7 @@ var (
 
 	appliedScript = script("applied")
 	replayScript  = script("replay")
+	askScript     = script("ask")
 )
 
 // script returns the named script behind the functions they share.

@@ -24,15 +24,21 @@ func (l *Ledger) RecordEnd(ctx context.Context, ids []session.ID, why session.Wh
 	if len(ids) == 0 {
 		return session.Span{}, nil
 	}
-	entries := make([]session.Entry, len(ids))
-	for i, id := range ids {
-		entries[i] = session.Entry{Session: id, Why: why, At: now}
-	}
+	entries := endOf(ids, why, now)
 	err = l.db.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		span, err = appendEntries(ctx, tx, entries)
 		return err
 	})
 	return span, err
+}
+
+// endOf returns the entries for an end of single sessions.
+func endOf(ids []session.ID, why session.Why, now time.Time) []session.Entry {
+	entries := make([]session.Entry, len(ids))
+	for i, id := range ids {
+		entries[i] = session.Entry{Session: id, Why: why, At: now}
+	}
+	return entries
 }
 
 // RaiseUser implements session.Ledger. If keep is a session in this database,

@@ -218,33 +218,37 @@ func (s *Sessions) update(ctx context.Context, id session.ID, query string, args
 // Renew implements session.Store.
 func (s *Sessions) Renew(ctx context.Context, old, next session.Session) error {
 	err := s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		// First the epochs, in the order of locks that everybody keeps.
-		late := s.inTime(ctx, tx, next, s.db.dialect.forShare)
-		if late != nil && !errors.Is(late, session.ErrEpoch) {
-			return late
-		}
-		n, err := affected(tx.ExecContext(ctx, `
-			UPDATE sessions SET ended_at = $1, reason = $2, successor = $3, `+cleared+`
-			WHERE id = $4 AND `+live,
-			millis(next.LastSeen), session.Replaced, next.ID, old.ID))
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			if _, err := find(ctx, tx, old.ID); err != nil {
-				return err
-			}
-			return &session.EndedError{Reason: session.Expired}
-		}
-		if late != nil {
-			return late
-		}
-		return s.create(ctx, tx, next)
+		return s.renew(ctx, tx, old, next)
 	})
 	if err == nil {
 		s.db.listeners.tell([]ending{{old.ID, string(session.Replaced)}})
 	}
 	return err
+}
+
+func (s *Sessions) renew(ctx context.Context, tx *sql.Tx, old, next session.Session) error {
+	// First the epochs, in the order of locks that everybody keeps.
+	late := s.inTime(ctx, tx, next, s.db.dialect.forShare)
+	if late != nil && !errors.Is(late, session.ErrEpoch) {
+		return late
+	}
+	n, err := affected(tx.ExecContext(ctx, `
+		UPDATE sessions SET ended_at = $1, reason = $2, successor = $3, `+cleared+`
+		WHERE id = $4 AND `+live,
+		millis(next.LastSeen), session.Replaced, next.ID, old.ID))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		if _, err := find(ctx, tx, old.ID); err != nil {
+			return err
+		}
+		return &session.EndedError{Reason: session.Expired}
+	}
+	if late != nil {
+		return late
+	}
+	return s.create(ctx, tx, next)
 }
 
 // Applied implements session.Store: what has been committed here stays.

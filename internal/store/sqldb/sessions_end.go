@@ -38,43 +38,48 @@ const idsAtOnce = 300
 // End implements session.Store.
 func (s *Sessions) End(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
 	var endings []ending
-	err = s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		ended, endings = 0, nil
-		queue := append([]session.ID(nil), ids...)
-		seen := map[session.ID]bool{}
-		for len(queue) > 0 {
-			var next []any
-			for len(queue) > 0 && len(next) < idsAtOnce {
-				if id := queue[0]; !seen[id] {
-					seen[id] = true
-					next = append(next, id)
-				}
-				queue = queue[1:]
-			}
-			if len(next) == 0 {
-				break
-			}
-			n, some, err := endThese(ctx, tx, next, why, now)
-			if err != nil {
-				return err
-			}
-			ended += n
-			endings = append(endings, some...)
-			// Asked after the rows are locked or ended: from here on none of
-			// them can be renewed any more.
-			successors, err := successorsOf(ctx, tx, next)
-			if err != nil {
-				return err
-			}
-			queue = append(queue, successors...)
-		}
-		return nil
+	err = s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		ended, endings, err = endByID(ctx, tx, ids, why, now)
+		return err
 	})
 	if err != nil {
 		return 0, err
 	}
 	s.db.listeners.tell(endings)
 	return ended, nil
+}
+
+// endByID ends the sessions and whatever they go by since a renewal.
+func endByID(ctx context.Context, tx *sql.Tx, ids []session.ID, why session.Why, now time.Time) (ended int, endings []ending, err error) {
+	queue := append([]session.ID(nil), ids...)
+	seen := map[session.ID]bool{}
+	for len(queue) > 0 {
+		var next []any
+		for len(queue) > 0 && len(next) < idsAtOnce {
+			if id := queue[0]; !seen[id] {
+				seen[id] = true
+				next = append(next, id)
+			}
+			queue = queue[1:]
+		}
+		if len(next) == 0 {
+			break
+		}
+		n, some, err := endThese(ctx, tx, next, why, now)
+		if err != nil {
+			return 0, nil, err
+		}
+		ended += n
+		endings = append(endings, some...)
+		// Asked after the rows are locked or ended: from here on none of
+		// them can be renewed any more.
+		successors, err := successorsOf(ctx, tx, next)
+		if err != nil {
+			return 0, nil, err
+		}
+		queue = append(queue, successors...)
+	}
+	return ended, endings, nil
 }
 
 // endThese ends those of the sessions that are in force; what an epoch has

@@ -49,6 +49,8 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"I2_FinalBeforeAnswered", finalBeforeAnswered},
 		{"I2_LedgerAway", ledgerAway},
 		{"I2_EndIsRepeatable", endIsRepeatable},
+		{"I2_UnrecordedEndsAreKept", unrecordedEndsAreKept},
+		{"I2_HalfAnEndSaysWhichHalf", halfAnEndSaysWhichHalf},
 		{"I3_EndUserMissesNone", endUserMissesNone},
 		{"I3_EndUserSparesOthers", endUserSparesOthers},
 		{"I3_ListsFollowStartsAndEnds", listsFollow},
@@ -81,6 +83,7 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"EndWhereAgainstLogins", endWhereAgainstLogins},
 		{"EndWhereAgainstRenew", endWhereAgainstRenew},
 		{"Reasons", reasons},
+		{"EndsAreLogged", endsAreLogged},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
