@@ -21,6 +21,12 @@ var (
 	ErrLimit = errors.New("session: as many sessions as allowed")
 	// ErrExists: Start was given an id that is in use.
 	ErrExists = errors.New("session: id is in use")
+	// ErrToken: the text is not a refresh token that this installation gave
+	// out, or the session has no such token.
+	ErrToken = errors.New("session: not a refresh token")
+	// ErrReuse: a refresh token was shown that had been spent. Stores return
+	// it; the Manager ends the session for it.
+	ErrReuse = errors.New("session: refresh token was spent before")
 	// ErrUnreadable: the record cannot be decoded (corrupt, or written by a
 	// newer version).
 	ErrUnreadable = errors.New("session: record is unreadable")

@@ -17,26 +17,17 @@ import (
 // a command that has lost its fields must not put everyone out: that takes
 // Everyone. IDs and Everyone stand alone.
 type Filter struct {
-	Text      string        // part of the username, of the IP or of the device, any case; or a CIDR
+	Text      string        // part of the username, of the IP, of the device or of the client, any case; or a CIDR
 	User      user.ID       // of this account
 	Role      user.Role     // of an account with this role
 	IP        netip.Prefix  // logged in from inside this network
-	Device    string        // part of the device's name, any case
+	Device    string        // part of the name of the device or of the client, any case
 	OlderThan time.Duration // signed in at least this long ago
 	IdleFor   time.Duration // not seen for at least this long
 	Carrier   Carrier
 	IDs       []ID
 	Everyone  bool
 }
-
-// Carrier is how a session's token travels.
-type Carrier string
-
-// The carriers. Nothing starts a session for Bearer yet.
-const (
-	Cookie Carrier = "cookie"
-	Bearer Carrier = "bearer"
-)
 
 // Errors of a filter that nothing may be ended by. Compare with errors.Is.
 var (
@@ -101,10 +92,10 @@ func (f Filter) Matches(s Session, now time.Time) bool {
 		f.User != "" && s.User != f.User,
 		f.Role != "" && s.Role != f.Role,
 		f.IP.IsValid() && !f.IP.Contains(s.IP),
-		!contains(s.Device.String(), f.Device),
+		!contains(s.Device.String(), f.Device) && !contains(s.Client, f.Device),
 		f.OlderThan > 0 && now.Sub(s.Began) < f.OlderThan,
 		f.IdleFor > 0 && now.Sub(s.LastSeen) < f.IdleFor,
-		f.Carrier != "" && f.Carrier != Cookie: // every session there is
+		f.Carrier != "" && f.Carrier != s.Carrier:
 		return false
 	}
 	return f.matchesText(s)
@@ -117,7 +108,8 @@ func (f Filter) matchesText(s Session) bool {
 	}
 	return contains(s.Username, text) ||
 		s.IP.IsValid() && contains(s.IP.String(), text) ||
-		contains(s.Device.String(), text)
+		contains(s.Device.String(), text) ||
+		contains(s.Client, text)
 }
 
 // contains reports whether part, without the space around it, is in s, any

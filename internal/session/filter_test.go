@@ -24,7 +24,7 @@ func TestFilterMatches(t *testing.T) {
 	s := Session{
 		ID: IDOf("1"), User: "u1", Username: "kim", Role: user.RoleUser,
 		Began: now.Add(-25 * time.Hour), LastSeen: now.Add(-30 * time.Minute),
-		IP: netip.MustParseAddr("192.0.2.7"), Device: Device{"Chrome", "Windows"},
+		IP: netip.MustParseAddr("192.0.2.7"), Device: Device{"Chrome", "Windows"}, Carrier: Cookie, Client: "backup 1.2",
 	}
 	for _, test := range []struct {
 		fields string // name=value, separated by spaces
@@ -36,7 +36,7 @@ func TestFilterMatches(t *testing.T) {
 		{"role=user", true}, {"role=admin", false},
 		{"ip=192.0.2.7", true}, {"ip=192.0.2.8", false}, {"ip=192.0.0.0/16", true}, {"ip=::ffff:192.0.2.7", true},
 		{"ip=::ffff:192.0.2.0/120", true}, {"ip=192.0.2.99/24", true}, {"ip=2001:db8::/32", false},
-		{"device=windows", true}, {"device=Safari", false},
+		{"device=windows", true}, {"device=Safari", false}, {"device=BACKUP", true}, {"q=backup", true},
 		{"older=25h", true}, {"older=1d1h", true}, {"older=1d", true}, {"older=26h", false}, {"older=2d", false},
 		{"idle=30m", true}, {"idle=31m", false},
 		{"carrier=cookie", true}, {"carrier=bearer", false},
@@ -55,6 +55,11 @@ func TestFilterMatches(t *testing.T) {
 		if got := f.Matches(s, now); got != test.want {
 			t.Errorf("%s: %v, want %v", test.fields, got, test.want)
 		}
+	}
+	app := s
+	app.Carrier = Bearer
+	if (Filter{Carrier: Cookie}).Matches(app, now) || !(Filter{Carrier: Bearer}).Matches(app, now) {
+		t.Error("carriers are not compared")
 	}
 	if (Filter{IDs: []ID{IDOf("2")}}).Matches(s, now) || !(Filter{IDs: []ID{s.ID}}).Matches(s, now) {
 		t.Error("ids are not compared")

@@ -40,15 +40,21 @@ type Manager struct {
 	unrecorded *unrecorded
 	// replacing holds the log-ins that are making room for themselves.
 	replacing queue
+	// refreshKey is nil if no bearer sessions are to be had.
+	refreshKey *refreshKey
 }
 
 // NewManager returns a manager of the sessions in store. now is the clock that
 // decides deadlines, time.Now in the product.
-func NewManager(store Store, ledger Ledger, limits Limits, now func() time.Time) *Manager {
-	return &Manager{
+func NewManager(store Store, ledger Ledger, limits Limits, now func() time.Time, options ...Option) *Manager {
+	m := &Manager{
 		store: store, ledger: ledger, limits: limits, now: now,
 		ender: enderFor(store, ledger), log: slog.New(slog.DiscardHandler), unrecorded: newUnrecorded(),
 	}
+	for _, set := range options {
+		set(m)
+	}
+	return m
 }
 
 // LogTo makes m say in log what it ends, naming sessions by ID.Short. Call it
@@ -69,6 +75,10 @@ type New struct {
 	Replace bool
 	IP      netip.Addr
 	Device  Device
+	// Client is the name that an API client gives itself, for the list of
+	// devices. What could mislead there is taken out, and it is cut at 60
+	// characters.
+	Client string
 }
 
 // Start creates the session named id. ErrEpoch if the user's sessions have been
@@ -76,12 +86,18 @@ type New struct {
 // user has as many sessions as they may and n does not say Replace, or
 // user.ErrBusy if it does and too many others are doing the same.
 func (m *Manager) Start(ctx context.Context, id ID, n New, data []byte) (Session, error) {
+	s := m.opened(id, n, data)
+	return s, m.start(ctx, s, n.Replace)
+}
+
+// opened returns the session that n describes, for the cookie.
+func (m *Manager) opened(id ID, n New, data []byte) Session {
 	now := m.clock()
 	idle, lifetime := m.limits.Idle, m.limits.Lifetime
 	if n.Remember {
 		idle, lifetime = m.limits.RememberIdle, m.limits.RememberLifetime
 	}
-	s := Session{
+	return Session{
 		ID:       id,
 		User:     n.User.ID,
 		Username: n.User.Username,
@@ -94,13 +110,18 @@ func (m *Manager) Start(ctx context.Context, id ID, n New, data []byte) (Session
 		Remember: n.Remember,
 		IP:       n.IP.Unmap().WithZone(""),
 		Device:   n.Device,
+		Carrier:  Cookie,
+		Client:   cleanClient(n.Client),
 		Data:     data,
 	}
+}
+
+func (m *Manager) start(ctx context.Context, s Session, replace bool) error {
 	start := Start{Session: s, Limit: m.limits.PerUser}
-	if n.Replace {
-		return s, m.startReplacing(ctx, start)
+	if replace {
+		return m.startReplacing(ctx, start)
 	}
-	return s, m.store.Start(ctx, start)
+	return m.store.Start(ctx, start)
 }
 
 // Check returns the live session named id, or *EndedError. A session whose time
@@ -166,6 +187,11 @@ func (m *Manager) Touch(ctx context.Context, s Session) error {
 func (m *Manager) Renew(ctx context.Context, s Session, id ID, epoch user.Epoch, data []byte) (Session, error) {
 	next := s
 	next.ID, next.Epoch, next.Data = id, epoch, data
+	return m.renew(ctx, s, next)
+}
+
+// renew puts next in the place of s.
+func (m *Manager) renew(ctx context.Context, s, next Session) (Session, error) {
 	next.LastSeen = m.clock()
 	if err := m.ender.renew(ctx, s, next, Why{Reason: Replaced, Actor: s.User}); err != nil {
 		return Session{}, err

@@ -69,6 +69,9 @@ type Session struct {
 	Remember bool          // "keep me signed in": the cookie outlives the browser
 	IP       netip.Addr    // where the person logged in from
 	Device   Device
+	Carrier  Carrier
+	Client   string  // name that an API client gave itself, at most 60 characters; may be empty
+	Refresh  Refresh // of a bearer session
 	// Data is what handlers keep in the session, encoded; opaque to stores.
 	Data []byte
 }

@@ -36,6 +36,15 @@ type Store interface {
 	// Touch moves LastSeen forward like Save, and leaves the data as it is.
 	Touch(ctx context.Context, s Session, now time.Time) error
 
+	// Rotate is the use of a refresh token: what [Refresh.Use] says of it
+	// happens in one atomic step, if the session lives and no deadline has
+	// passed at x.Now; otherwise *EndedError. The first use of the current
+	// token also moves LastSeen forward like Save. It returns the session as it
+	// is then; whether this call was the first is told by Refresh.Nonce. With
+	// ErrReuse, which changes nothing, it returns the session too. ErrToken,
+	// ErrUnreadable.
+	Rotate(ctx context.Context, x Rotate) (Session, error)
+
 	// Renew puts next in the place of old in one step: old is ended as
 	// Replaced with a pointer to next, next is created. *EndedError if old no
 	// longer lives; ErrExists, ErrEpoch as for Start. The stored LastSeen and

@@ -25,7 +25,7 @@ func parseName(s string) (name, problem string) {
 	}
 	visible := false
 	for _, r := range s {
-		if !nameRune(r) {
+		if !NameRune(r) {
 			return "", "name_chars"
 		}
 		visible = visible || (unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) && !hangulFiller(r))
@@ -39,10 +39,11 @@ func parseName(s string) (name, problem string) {
 	return s, ""
 }
 
-// nameRune refuses what could break the line a name stands in or change how
-// the text around it reads: controls, line separators and the invisible
-// format characters, above all those that override the writing direction.
-func nameRune(r rune) bool {
+// NameRune reports whether r may stand in a name that others are shown. It
+// refuses what could break the line a name stands in or change how the text
+// around it reads: controls, line separators and the invisible format
+// characters, above all those that override the writing direction.
+func NameRune(r rune) bool {
 	switch r {
 	case '\u200c', '\u200d', // joiners: Persian and Indic spelling, emoji
 		'\u200e', '\u200f', '\u061c': // direction marks: they end with themselves

@@ -22,14 +22,24 @@ import (
 //	33  2  offset of the data
 //	35  1  length of the user id, then the user id
 //	       then: flags, began (8, Unix ms), username, IP, browser, OS, each with
-//	       a length byte in front; then the data
+//	       a length byte in front; the client likewise if the flags say so; the
+//	       refresh state (92, session.AppendRefresh) of a bearer session; then
+//	       the data
+//
+// What only some sessions have costs the others nothing, and a session in a
+// cookie without it is written as it was before there was any. A program from
+// before finds flags it does not know, so that it takes such a record for
+// unreadable, which costs that one log-in (I12); its scripts read no more than
+// the head and end, count and expire it as any other.
 const (
 	recordVersion = 1
 	headLength    = 36
 
 	flagAdmin    = 1 << 0
 	flagRemember = 1 << 1
-	flagsKnown   = flagAdmin | flagRemember
+	flagBearer   = 1 << 2 // rotate.lua knows it too
+	flagClient   = 1 << 3
+	flagsKnown   = flagAdmin | flagRemember | flagBearer | flagClient
 
 	// maxIdleMillis is more than any setting allows, and fits a time.Duration.
 	maxIdleMillis = 10 * 365 * 24 * 60 * 60 * 1000
@@ -54,12 +64,24 @@ func encodeRecord(s session.Session) []byte {
 	if s.Remember {
 		flags |= flagRemember
 	}
+	if s.Carrier == session.Bearer {
+		flags |= flagBearer
+	}
+	if s.Client != "" {
+		flags |= flagClient
+	}
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Began.UnixMilli()))
 	b = appendShort(b, s.Username)
 	b = appendShort(b, string(s.IP.AsSlice()))
 	b = appendShort(b, s.Device.Browser)
 	b = appendShort(b, s.Device.OS)
+	if flags&flagClient != 0 {
+		b = appendShort(b, s.Client)
+	}
+	if flags&flagBearer != 0 {
+		b = session.AppendRefresh(b, s.Refresh)
+	}
 	binary.BigEndian.PutUint16(b[33:], uint16(len(b)))
 	return append(b, s.Data...)
 }
@@ -101,6 +123,17 @@ func decodeRecord(id session.ID, b []byte) (session.Session, error) {
 	s.Username = r.short()
 	ip := r.short()
 	s.Device = session.Device{Browser: r.short(), OS: r.short()}
+	if flags != nil && flags[0]&flagClient != 0 {
+		s.Client = r.short()
+	}
+	s.Carrier = session.Cookie
+	if flags != nil && flags[0]&flagBearer != 0 {
+		s.Carrier = session.Bearer
+		var err error
+		if s.Refresh, err = session.DecodeRefresh(r.take(session.RefreshSize)); err != nil {
+			return session.Session{}, err
+		}
+	}
 	if r.bad || len(r.b) > 0 || flags[0]&^flagsKnown != 0 || s.User == "" || idle == 0 || idle > maxIdleMillis {
 		return session.Session{}, fmt.Errorf("%w: damaged fields", session.ErrUnreadable)
 	}

@@ -17,14 +17,15 @@ var luaFiles embed.FS
 var scriptText = map[*redis.Script]string{}
 
 var (
-	startScript = script("start")
-	saveScript  = script("save")
-	renewScript = script("renew")
-	endScript   = script("end")
-	olderScript = script("end_older")
-	raiseScript = script("raise")
-	tidyScript  = script("tidy")
-	limitScript = script("limit")
+	startScript  = script("start")
+	saveScript   = script("save")
+	renewScript  = script("renew")
+	rotateScript = script("rotate")
+	endScript    = script("end")
+	olderScript  = script("end_older")
+	raiseScript  = script("raise")
+	tidyScript   = script("tidy")
+	limitScript  = script("limit")
 
 	appliedScript = script("applied")
 	replayScript  = script("replay")

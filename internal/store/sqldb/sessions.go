@@ -88,12 +88,12 @@ func (s *Sessions) hasRoom(ctx context.Context, tx *sql.Tx, start session.Start)
 func (s *Sessions) create(ctx context.Context, tx *sql.Tx, new session.Session) error {
 	added, err := affected(tx.ExecContext(ctx, `
 		INSERT INTO sessions (id, user_id, username, role, epoch_all, epoch_user, began, last_seen,
-			idle_ms, deadline, remember, ip, browser, os, data)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+			idle_ms, deadline, remember, ip, browser, os, client, refresh, data)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 		ON CONFLICT DO NOTHING`,
 		new.ID, new.User, new.Username, new.Role, new.Epoch.All, new.Epoch.User, millis(new.Began), millis(new.LastSeen),
 		new.Idle.Milliseconds(), millis(new.Deadline), new.Remember, ipText(new.IP),
-		storable(new.Device.Browser), storable(new.Device.OS), new.Data))
+		storable(new.Device.Browser), storable(new.Device.OS), storable(new.Client), refreshOf(new), new.Data))
 	if err == nil && added == 0 {
 		return session.ErrExists
 	}

@@ -12,7 +12,7 @@ import (
 // A row that is ended stays as a tombstone, to say why. What is left of it
 // names nobody but the account.
 const (
-	cleared = `username = '', ip = '', browser = '', os = '', data = NULL`
+	cleared = `username = '', ip = '', browser = '', os = '', client = '', refresh = NULL, data = NULL`
 	// buried takes $1 to $4: now three times, and the reason. It is the reason
 	// only of what was in force: a session that had run out by then was over
 	// before, as was one whose epoch was raised by an earlier end, which did

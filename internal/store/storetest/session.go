@@ -36,10 +36,7 @@ type Sessions struct {
 // invariants I1 to I4 and I7 to I12, each in a test of its name. open is called
 // once per test. (I5 is about one backend's faults, I6 about its outages.)
 func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
-	tests := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	tests := []sessionTest{
 		{"I1_OnlyStartCreates", onlyStartCreates},
 		{"I1_IDsAreUsedOnce", idsAreUsedOnce},
 		{"I1_EndAgainstRequestsInFlight", endAgainstRequestsInFlight},
@@ -85,11 +82,18 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"Reasons", reasons},
 		{"EndsAreLogged", endsAreLogged},
 	}
+	tests = append(tests, refreshTests...)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(t, newWorld(t, open(t)))
 		})
 	}
+}
+
+// sessionTest is one test of RunSessions.
+type sessionTest struct {
+	name string
+	run  func(*testing.T, *world)
 }
 
 // world is a backend with what a program puts around it.
@@ -122,7 +126,7 @@ func newWorld(t *testing.T, s Sessions) *world {
 }
 
 func (w *world) newNode(store session.Store) *node {
-	m := session.NewManager(store, w.Ledger, limits, w.clock.Now)
+	m := w.newManager(store, w.Ledger)
 	return &node{m, session.NewCookies(m, cookieName, false)}
 }
 

@@ -225,8 +225,10 @@ func recordSurvives(t *testing.T, w *world) {
 		"all fields": {
 			Role: user.RoleAdmin, Remember: true, IP: netip.MustParseAddr("2001:db8::1"),
 			Device: session.Device{Browser: "NAVER", OS: "Android"}, Data: []byte{0, 1, 2, 0xff},
+			Carrier: session.Bearer, Client: "백업 backup 1.2",
+			Refresh: session.Refresh{Generation: 3, Rotated: now, Hash: [32]byte{1}, Previous: [32]byte{2, 0}, Nonce: [16]byte{0, 3}},
 		},
-		"few fields": {Role: user.RoleUser},
+		"few fields": {Role: user.RoleUser, Carrier: session.Cookie},
 	} {
 		s.ID, s.User, s.Username, s.Epoch = session.IDOf(name), u.ID, u.Username, u.Epoch
 		s.Began, s.LastSeen, s.Idle, s.Deadline = now, now, limits.Idle, now.Add(limits.Lifetime)

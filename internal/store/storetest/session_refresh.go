@@ -1,0 +1,699 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// refreshTests hold a backend to what the contract says of refresh tokens.
+var refreshTests = []sessionTest{
+	{"Refresh_100AtOnce", refreshAtOnce},
+	{"Refresh_DroppedResponses", refreshDropped},
+	{"Refresh_ReplayOfAnOlderGeneration", refreshReplayed},
+	{"Refresh_PreviousAfterTheGrace", refreshAfterGrace},
+	{"Refresh_ForgedEndsNothing", refreshForged},
+	{"Refresh_StoreThatHasForgotten", refreshForgotten},
+	{"Refresh_CookieHasNone", refreshOfCookie},
+	{"Refresh_TouchesLikeAnyRequest", refreshTouches},
+	{"Refresh_KeptByOtherWrites", refreshKept},
+	{"Refresh_NewIDNewToken", refreshRenewed},
+	{"Refresh_ShowsInListAndFilter", refreshListed},
+	{"I1_RefreshRevivesNothing", refreshRevivesNothing},
+	{"I1_EndAgainstRefresh", endAgainstRefresh},
+	{"I2_ReuseIsRecordedFirst", reuseIsRecordedFirst},
+	{"I2_ReuseWithoutLedger", reuseWithoutLedger},
+	{"I7_StoreHoldsNoRefreshToken", storeHoldsNoRefreshToken},
+	{"I8_RefreshKeepsDeadlines", refreshKeepsDeadlines},
+	{"I10_StreamsHearOfReuse", streamsHearOfReuse},
+	{"I12_RefreshOfUnreadable", refreshOfUnreadable},
+}
+
+// refreshTestKey is what all nodes of the tests share.
+var refreshTestKey = sha256.Sum256([]byte("the nodes' key"))
+
+// newManager returns a manager as a node has it, beside the given ledger.
+func (w *world) newManager(store session.Store, ledger session.Ledger) *session.Manager {
+	return session.NewManager(store, ledger, limits, w.clock.Now, session.WithRefreshKey(refreshTestKey))
+}
+
+// loginBearer starts a session for a client and returns it with its first
+// refresh token.
+func (w *world) loginBearer(u user.User) (session.Session, string) {
+	w.t.Helper()
+	s, token, err := w.manager.StartBearer(context.Background(), session.New{
+		User: u, IP: netip.MustParseAddr("192.0.2.7"), Client: "backup of the shop",
+	})
+	must(w.t, err)
+	return s, token
+}
+
+// refresh spends a token that has to be good and returns its successor.
+func (w *world) refresh(token string) string {
+	w.t.Helper()
+	_, next, err := w.manager.Refresh(context.Background(), token)
+	must(w.t, err)
+	return next
+}
+
+// aliveID reports whether the session lives; any answer but "yes" and "ended"
+// fails the test.
+func (w *world) aliveID(id session.ID) bool {
+	w.t.Helper()
+	_, err := w.manager.Check(context.Background(), id)
+	if err != nil && !isEnded(err) {
+		w.t.Fatalf("check: %v", err)
+	}
+	return err == nil
+}
+
+// wantRefused says that the token has to be refused because its session has
+// ended for that reason.
+func (w *world) wantRefused(token string, why session.Reason) {
+	w.t.Helper()
+	s, next, err := w.manager.Refresh(context.Background(), token)
+	var ended *session.EndedError
+	if !errors.As(err, &ended) || ended.Reason != why || next != "" || s.ID != "" {
+		w.t.Errorf("refresh: %q, %v, want ended because %q", next, err, why)
+	}
+}
+
+// A client that asks a hundred times at once, on two nodes, is given one and the
+// same successor, and stays in.
+func refreshAtOnce(t *testing.T, w *world) {
+	ctx := context.Background()
+	const clients = 100
+	nodes := []*node{w.node, w.newNode(w.Store)}
+	s, token := w.loginBearer(w.newUser())
+	for round := range 3 { // also with a token that is a successor itself
+		answers := make([]string, clients)
+		var wg sync.WaitGroup
+		begin := make(chan struct{})
+		for i := range clients {
+			wg.Go(func() {
+				<-begin
+				_, next, err := nodes[i%2].manager.Refresh(ctx, token)
+				if err != nil {
+					t.Errorf("client %d: %v", i, err)
+				}
+				answers[i] = next
+			})
+		}
+		close(begin)
+		wg.Wait()
+		for i, next := range answers {
+			if next != answers[0] || next == token || next == "" {
+				t.Fatalf("round %d: client %d has another successor than client 0, or none", round, i)
+			}
+		}
+		now, err := w.Store.Find(ctx, s.ID)
+		must(t, err)
+		if want := uint32(round + 2); now.Refresh.Generation != want {
+			t.Fatalf("round %d: generation %d, want %d: not exactly one rotation", round, now.Refresh.Generation, want)
+		}
+		token = answers[0]
+	}
+	w.refresh(token) // and it opens
+}
+
+// An answer that does not arrive costs nothing: the same token brings the same
+// successor again, on whatever node, until the grace is over; also if the caller
+// has gone away in the middle.
+func refreshDropped(t *testing.T, w *world) {
+	ctx := context.Background()
+	other := w.newNode(w.Store)
+	_, token := w.loginBearer(w.newUser())
+	for i := range 100 {
+		lost := w.refresh(token)
+		w.clock.Advance(session.RefreshGrace - time.Millisecond)
+		_, next, err := other.manager.Refresh(ctx, token)
+		if err != nil || next != lost {
+			t.Fatalf("retry %d: %v; the same successor: %v", i, err, next == lost)
+		}
+		token = next
+	}
+	for i := range 50 {
+		hurried, cancel := context.WithTimeout(ctx, time.Duration(i)*50*time.Microsecond)
+		_, lost, err := w.manager.Refresh(hurried, token)
+		cancel()
+		_, next, again := other.manager.Refresh(ctx, token)
+		if again != nil || err == nil && next != lost {
+			t.Fatalf("retry after a caller went away (%v): %v", err, again)
+		}
+		token = next
+	}
+}
+
+// Whoever shows a token of an older generation, thief or robbed, the session
+// ends: 1,000 of 1,000, and for everybody who holds a token of it.
+func refreshReplayed(t *testing.T, w *world) {
+	ctx := context.Background()
+	const sessions, workers = 1000, 4
+	u := w.newUser()
+	var told, left atomic.Int64
+	left.Store(sessions)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				s, stolen, err := w.manager.StartBearer(ctx, session.New{User: u})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				current := stolen
+				for range 2 {
+					if _, current, err = w.manager.Refresh(ctx, current); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+				_, next, err := w.manager.Refresh(ctx, stolen)
+				var reuse *session.ReuseError
+				var ended *session.EndedError
+				if !errors.As(err, &reuse) || !errors.As(err, &ended) || ended.Reason != session.Reuse || next != "" {
+					t.Errorf("replay: %q, %v, want *ReuseError", next, err)
+					return
+				}
+				if reuse.Session.ID != s.ID || reuse.Session.User != u.ID || reuse.Receipt.Ended != 1 || reuse.Err != nil {
+					t.Errorf("for the audit log: %+v", reuse)
+				}
+				if _, err := w.Store.Find(ctx, s.ID); !isEnded(err) {
+					t.Errorf("the session after a replay: %v, want ended", err)
+				}
+				for _, token := range []string{current, stolen} {
+					_, _, err := w.manager.Refresh(ctx, token)
+					if !errors.As(err, &ended) || ended.Reason != session.Reuse || errors.As(err, &reuse) {
+						t.Errorf("afterwards: %v, want ended because of reuse, told once", err)
+					}
+				}
+				told.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if told.Load() != sessions {
+		t.Errorf("%d of %d replays ended their session", told.Load(), sessions)
+	}
+	list, err := w.manager.List(ctx, u.ID)
+	must(t, err)
+	if len(list) > 0 {
+		t.Errorf("%d sessions left in the list", len(list))
+	}
+}
+
+// The token just spent is a retry until the grace is over, and then a replay. A
+// retry does not make the grace longer.
+func refreshAfterGrace(t *testing.T, w *world) {
+	_, token := w.loginBearer(w.newUser())
+	next := w.refresh(token)
+	w.clock.Advance(session.RefreshGrace / 2)
+	if again := w.refresh(token); again != next {
+		t.Error("another successor within the grace")
+	}
+	w.clock.Advance(session.RefreshGrace / 2)
+	w.wantRefused(token, session.Reuse)
+	w.wantRefused(next, session.Reuse)
+}
+
+// Nobody who has not held a token can end a session by showing one, however much
+// they know of it.
+func refreshForged(t *testing.T, w *world) {
+	ctx := context.Background()
+	s, first := w.loginBearer(w.newUser())
+	spent := w.refresh(first)
+	token := w.refresh(spent)
+
+	stranger := session.NewManager(w.Store, w.Ledger, limits, w.clock.Now, session.WithRefreshKey([32]byte{1}))
+	forged := []string{"", "x", string(s.ID), token + token, token[:len(token)-1]}
+	for _, of := range []string{first, token} {
+		for at := range of {
+			forged = append(forged, of[:at]+string("AB"[of[at]&1])+of[at+1:])
+		}
+	}
+	for _, f := range forged {
+		if f == first || f == token {
+			continue
+		}
+		if _, next, err := w.manager.Refresh(ctx, f); !errors.Is(err, session.ErrToken) || next != "" {
+			t.Fatalf("forged token: %q, %v, want ErrToken", next, err)
+		}
+		if _, err := w.manager.CheckRefresh(ctx, f); !errors.Is(err, session.ErrToken) {
+			t.Fatalf("check of a forged token: %v, want ErrToken", err)
+		}
+	}
+	if _, _, err := stranger.Refresh(ctx, first); !errors.Is(err, session.ErrToken) {
+		t.Errorf("token of another installation: %v, want ErrToken", err)
+	}
+	// To look at a spent token ends nothing either.
+	if _, err := w.manager.CheckRefresh(ctx, first); !errors.Is(err, session.ErrToken) {
+		t.Errorf("check of a spent token: %v, want ErrToken", err)
+	}
+	for _, good := range []string{token, spent} {
+		if found, err := w.manager.CheckRefresh(ctx, good); err != nil || found.ID != s.ID {
+			t.Errorf("check of a good token: %v, %v", found.ID, err)
+		}
+	}
+	if !w.aliveID(s.ID) {
+		t.Fatal("the session has ended")
+	}
+	w.refresh(token)
+}
+
+// useOf returns the use of a token that only the store has to judge.
+func (w *world) useOf(id session.ID, generation uint32, secret string) session.Rotate {
+	return session.Rotate{
+		ID: id, Generation: generation, Hash: sha256.Sum256([]byte(secret)),
+		Next: sha256.Sum256([]byte(secret + "'")), Nonce: [16]byte{byte(generation)},
+		Now: w.clock.Now().Truncate(time.Millisecond), Grace: session.RefreshGrace,
+	}
+}
+
+// A generation that the store does not know yet is one that it has forgotten, as
+// Redis may after a crash. It is refused, and its session left alone.
+func refreshForgotten(t *testing.T, w *world) {
+	ctx := context.Background()
+	s, token := w.loginBearer(w.newUser())
+	for _, generation := range []uint32{2, 3, 1<<32 - 1} {
+		if _, err := w.Store.Rotate(ctx, w.useOf(s.ID, generation, "x")); !errors.Is(err, session.ErrToken) {
+			t.Errorf("generation %d of 1: %v, want ErrToken", generation, err)
+		}
+	}
+	w.refresh(token)
+}
+
+// A session in a cookie has no refresh token, so none of it can have been stolen.
+func refreshOfCookie(t *testing.T, w *world) {
+	ctx := context.Background()
+	token, id := w.login(w.newUser())
+	for generation := range uint32(3) {
+		if _, err := w.Store.Rotate(ctx, w.useOf(id, generation, "x")); !errors.Is(err, session.ErrToken) {
+			t.Errorf("generation %d: %v, want ErrToken", generation, err)
+		}
+	}
+	if !w.alive(token) {
+		t.Error("the session has ended")
+	}
+	s, err := w.manager.Check(ctx, id)
+	must(t, err)
+	if s.Carrier != session.Cookie || s.Refresh != (session.Refresh{}) {
+		t.Errorf("carrier %q, refresh %+v", s.Carrier, s.Refresh)
+	}
+}
+
+// A refresh counts as being seen and leaves the rest of the record alone.
+func refreshTouches(t *testing.T, w *world) {
+	ctx := context.Background()
+	s, token := w.loginBearer(w.newUser())
+	must(t, w.manager.Save(ctx, s, []byte("data \x00 of a handler")))
+	before, err := w.Store.Find(ctx, s.ID)
+	must(t, err)
+	w.clock.Advance(limits.Idle / 2)
+	rotated, next, err := w.manager.Refresh(ctx, token)
+	must(t, err)
+	after, err := w.Store.Find(ctx, s.ID)
+	must(t, err)
+	now := w.clock.Now().Truncate(time.Millisecond)
+	if !after.LastSeen.Equal(now) || !rotated.LastSeen.Equal(now) || !after.Deadline.Equal(before.Deadline) {
+		t.Errorf("last seen %v and %v, want %v; deadline %v, want %v", after.LastSeen, rotated.LastSeen, now, after.Deadline, before.Deadline)
+	}
+	if rotated.Refresh.Nonce != after.Refresh.Nonce || rotated.Refresh.Hash != after.Refresh.Hash || rotated.Refresh.Generation != 2 {
+		t.Errorf("returned %+v, stored %+v", rotated.Refresh, after.Refresh)
+	}
+	if !bytes.Equal(after.Data, before.Data) || after.Client != before.Client || after.User != before.User ||
+		after.Username != before.Username || after.Role != before.Role || after.Carrier != session.Bearer || after.IP != before.IP ||
+		!after.Began.Equal(before.Began) || after.Epoch != before.Epoch || rotated.User != before.User {
+		t.Errorf("before %+v\nafter  %+v", before, after)
+	}
+	w.clock.Advance(limits.Idle - time.Millisecond) // seen at the refresh, so it lives
+	if !w.aliveID(s.ID) {
+		t.Error("ended in spite of the refresh")
+	}
+	w.refresh(next)
+	// A node whose clock is behind does not move last-seen back.
+	current, err := w.Store.Find(ctx, s.ID)
+	must(t, err)
+	x := w.useOf(s.ID, current.Refresh.Generation, "")
+	x.Hash, x.Now = current.Refresh.Hash, before.Began
+	slow, err := w.Store.Rotate(ctx, x)
+	must(t, err)
+	if stored, err := w.Store.Find(ctx, s.ID); err != nil || !slow.LastSeen.Equal(current.LastSeen) || !stored.LastSeen.Equal(current.LastSeen) {
+		t.Errorf("last seen %v and %v, was %v; %v", slow.LastSeen, stored.LastSeen, current.LastSeen, err)
+	}
+}
+
+// Everything else that writes a session leaves its refresh token as it is.
+func refreshKept(t *testing.T, w *world) {
+	ctx := context.Background()
+	u := w.newUser()
+	s, token := w.loginBearer(u)
+	want := s.Refresh
+	for name, write := range map[string]func() error{
+		"touch":        func() error { return w.Store.Touch(ctx, s, w.clock.Now()) },
+		"save":         func() error { return w.Store.Save(ctx, s, []byte("data"), w.clock.Now()) },
+		"shorter data": func() error { return w.Store.Save(ctx, s, nil, w.clock.Now()) },
+		"end of others": func() error {
+			_, err := w.manager.EndUser(ctx, u.ID, s.ID, forced)
+			return err
+		},
+	} {
+		w.clock.Advance(limits.Idle / 10)
+		must(t, write())
+		got, err := w.manager.Check(ctx, s.ID)
+		must(t, err)
+		if got.Refresh.Generation != want.Generation || got.Refresh.Hash != want.Hash || !got.Refresh.Rotated.Equal(want.Rotated) ||
+			got.Carrier != session.Bearer || got.Client != s.Client {
+			t.Errorf("after %s: %+v", name, got)
+		}
+	}
+	w.refresh(token)
+}
+
+// A bearer session that is renewed, as after a change of password, goes on with
+// a new id and a new refresh token; the old ones are nothing any more, and to
+// show them harms nobody.
+func refreshRenewed(t *testing.T, w *world) {
+	ctx := context.Background()
+	u := w.newUser()
+	s, spent := w.loginBearer(u)
+	token := w.refresh(spent)
+	s, err := w.manager.Check(ctx, s.ID)
+	must(t, err)
+	must(t, w.manager.Save(ctx, s, []byte("kept")))
+	s, err = w.manager.Check(ctx, s.ID)
+	must(t, err)
+	next, fresh, err := w.manager.RenewBearer(ctx, s, u.Epoch)
+	must(t, err)
+	if next.ID == s.ID || next.Carrier != session.Bearer || next.Client != s.Client || !next.Deadline.Equal(s.Deadline) || string(next.Data) != "kept" {
+		t.Errorf("renewed %+v\ninto %+v", s, next)
+	}
+	for _, old := range []string{token, spent} {
+		w.wantRefused(old, session.Replaced)
+	}
+	if w.aliveID(s.ID) || !w.aliveID(next.ID) {
+		t.Error("the old id lives, or the new one does not")
+	}
+	w.refresh(w.refresh(fresh))
+	list, err := w.manager.List(ctx, u.ID)
+	must(t, err)
+	if len(list) != 1 || list[0].ID != next.ID {
+		t.Errorf("listed: %d sessions", len(list))
+	}
+	// Who ends it by the name it had ends it under the one it has.
+	_, err = w.manager.End(ctx, []session.ID{s.ID}, forced)
+	must(t, err)
+	w.wantRefused(fresh, session.Forced)
+}
+
+func refreshListed(t *testing.T, w *world) {
+	ctx := context.Background()
+	u := w.newUser()
+	_, cookie := w.login(u)
+	s, token := w.loginBearer(u)
+	w.refresh(token)
+	list, err := w.manager.List(ctx, u.ID)
+	must(t, err)
+	if len(list) != 2 {
+		t.Errorf("%d sessions in the list, want 2", len(list))
+	}
+	for f, want := range map[*session.Filter]session.ID{
+		{Carrier: session.Bearer}: s.ID, {Carrier: session.Cookie}: cookie, {Device: "Backup"}: s.ID, {Text: "OF THE SHOP"}: s.ID,
+	} {
+		page, err := w.manager.Search(ctx, *f, 1, 10)
+		must(t, err)
+		if len(page.Sessions) != 1 || page.Sessions[0].ID != want {
+			t.Errorf("%v: %d found, or another", *f, page.Total)
+		} else if found := page.Sessions[0]; want == s.ID && (found.Client != "backup of the shop" || found.Carrier != session.Bearer) {
+			t.Errorf("listed as %q, %q", found.Client, found.Carrier)
+		}
+	}
+	r, err := w.manager.EndWhere(ctx, session.Filter{Carrier: session.Bearer}, forced)
+	must(t, err)
+	if r.Ended != 1 || w.aliveID(s.ID) || !w.aliveID(cookie) {
+		t.Errorf("end by carrier: %+v", r)
+	}
+}
+
+// However a session has ended, its refresh token is refused for that reason, on
+// the contract's level too, and the session is not there again.
+func refreshRevivesNothing(t *testing.T, w *world) {
+	ctx := context.Background()
+	for name, end := range map[session.Reason]func(s session.Session) error{
+		session.Forced: func(s session.Session) error {
+			_, err := w.manager.End(ctx, []session.ID{s.ID}, forced)
+			return err
+		},
+		session.Logout: func(s session.Session) error {
+			_, err := w.manager.EndUser(ctx, s.User, "", session.Why{Reason: session.Logout})
+			return err
+		},
+		session.Disabled: func(session.Session) error {
+			_, err := w.manager.EndAll(ctx, session.Why{Reason: session.Disabled})
+			return err
+		},
+		session.Expired: func(session.Session) error {
+			w.clock.Advance(limits.Idle)
+			return nil
+		},
+	} {
+		s, token := w.loginBearer(w.newUser())
+		early := w.useOf(s.ID, 1, "x") // by the clock of a request that began in time
+		early.Hash = s.Refresh.Hash
+		must(t, end(s))
+		w.wantRefused(token, name)
+		if _, err := w.Store.Rotate(ctx, early); !isEnded(err) {
+			t.Errorf("%s: rotation after the answer: %v, want ended", name, err)
+		}
+		if _, err := w.Store.Find(ctx, s.ID); !isEnded(err) {
+			t.Errorf("%s: the session is there again: %v", name, err)
+		}
+		list, err := w.Store.ListUser(ctx, s.User, early.Now)
+		must(t, err)
+		if len(list) > 0 {
+			t.Errorf("%s: the session is listed again", name)
+		}
+	}
+	if _, err := w.Store.Rotate(ctx, w.useOf(session.IDOf("nobody's"), 1, "x")); !isEnded(err) {
+		t.Errorf("rotation of no session: %v, want ended", err)
+	}
+	if _, err := w.Store.Find(ctx, session.IDOf("nobody's")); !isEnded(err) {
+		t.Error("a rotation has created a session")
+	}
+}
+
+// Clients refresh as fast as they can, each its own session and with every token
+// twice at once on two nodes, while the sessions are ended: no refresh that begins
+// after the end was answered is let through, and none is taken for a replay.
+func endAgainstRefresh(t *testing.T, w *world) {
+	ctx := context.Background()
+	const clients = 4
+	nodes := []*node{w.node, w.newNode(w.Store)}
+	for round := range 15 {
+		u := w.newUser()
+		var over atomic.Bool
+		var accepted, late atomic.Int64
+		var wg sync.WaitGroup
+		var ids []session.ID
+		started := make(chan struct{}, clients)
+		for range clients {
+			s, token := w.loginBearer(u)
+			ids = append(ids, s.ID)
+			wg.Go(func() {
+				for turn, after := 0, 0; after < 5; turn++ {
+					began := over.Load()
+					var next [2]string
+					var both sync.WaitGroup
+					for i := range next {
+						both.Go(func() {
+							var err error
+							var ended *session.EndedError
+							_, next[i], err = nodes[i].manager.Refresh(ctx, token)
+							switch {
+							case err == nil && began:
+								late.Add(1)
+							case err == nil:
+								accepted.Add(1)
+							case !errors.As(err, &ended) || ended.Reason != session.Forced:
+								t.Errorf("refresh: %v, want a successor or ended as forced", err)
+							}
+						})
+					}
+					both.Wait()
+					if next[0] != "" && next[1] != "" && next[0] != next[1] {
+						t.Error("two successors of one token")
+					}
+					if next[0] != "" || next[1] != "" {
+						token = max(next[0], next[1]) // "" from the one that came too late
+					}
+					if turn == 0 {
+						started <- struct{}{}
+					}
+					if began {
+						after++
+					}
+				}
+			})
+		}
+		for range clients {
+			<-started
+		}
+		var err error
+		switch round % 3 {
+		case 0:
+			_, err = w.manager.End(ctx, ids, forced)
+		case 1:
+			_, err = w.manager.EndUser(ctx, u.ID, "", forced)
+		case 2:
+			_, err = w.manager.EndAll(ctx, forced)
+		}
+		must(t, err)
+		over.Store(true)
+		wg.Wait()
+		if late.Load() > 0 {
+			t.Errorf("%d refreshes accepted that began after the end was answered", late.Load())
+		}
+		if accepted.Load() == 0 {
+			t.Error("no refresh was accepted before the end: the test shows nothing")
+		}
+		for _, id := range ids {
+			if w.aliveID(id) {
+				t.Error("a session is alive again")
+			}
+		}
+	}
+}
+
+func reuseIsRecordedFirst(t *testing.T, w *world) {
+	ctx := context.Background()
+	s, stolen := w.loginBearer(w.newUser())
+	w.refresh(w.refresh(stolen))
+	watch := &watchedLedger{Ledger: w.Ledger, before: func() {
+		if _, err := w.Store.Find(ctx, s.ID); err != nil {
+			t.Errorf("session ended before its end was recorded: %v", err)
+		}
+	}}
+	head, err := w.Ledger.Head(ctx)
+	must(t, err)
+	gone, cancel := context.WithCancel(ctx)
+	watched := watch.before
+	watch.before = func() { watched(); cancel() } // and the thief does not wait for the answer
+	var reuse *session.ReuseError
+	if _, _, err := w.newManager(w.Store, watch).Refresh(gone, stolen); !errors.As(err, &reuse) || reuse.Err != nil {
+		t.Errorf("replay: %v, want *ReuseError", err)
+	}
+	if w.aliveID(s.ID) || watch.calls != 1 {
+		t.Errorf("alive, or %d ledger calls, want 1", watch.calls)
+	}
+	entries, err := w.Ledger.After(ctx, head, 10)
+	must(t, err)
+	if len(entries) != 1 || entries[0].Session != s.ID || entries[0].Why != (session.Why{Reason: session.Reuse}) {
+		t.Errorf("ledger: %+v", entries)
+	}
+}
+
+// If the end cannot be recorded it is done all the same, and whoever asked is not
+// told that it is final.
+func reuseWithoutLedger(t *testing.T, w *world) {
+	s, stolen := w.loginBearer(w.newUser())
+	w.refresh(w.refresh(stolen))
+	away := w.newManager(w.Store, &watchedLedger{Ledger: w.Ledger, fail: session.ErrUnavailable})
+	_, next, err := away.Refresh(context.Background(), stolen)
+	var reuse *session.ReuseError
+	if !errors.Is(err, session.ErrUnavailable) || isEnded(err) || next != "" || !errors.As(err, &reuse) || reuse.Receipt.Ended != 1 {
+		t.Errorf("replay without a ledger: %q, %v, want ErrUnavailable", next, err)
+	}
+	if w.aliveID(s.ID) {
+		t.Error("the session is alive")
+	}
+}
+
+func storeHoldsNoRefreshToken(t *testing.T, w *world) {
+	s, first := w.loginBearer(w.newUser())
+	second := w.refresh(first)
+	third := w.refresh(second)
+	dump := w.Dump(t)
+	for name, token := range map[string]string{"first": first, "second": second, "current": third} {
+		raw, err := base64.RawURLEncoding.DecodeString(token)
+		must(t, err)
+		secret, mac := raw[36:68], raw[68:]
+		for form, text := range map[string][]byte{
+			"token": []byte(token), "secret": secret, "MAC": mac,
+			"secret in base64": []byte(base64.RawURLEncoding.EncodeToString(secret)),
+			"secret in hex":    []byte(hex.EncodeToString(secret)),
+		} {
+			if bytes.Contains(dump, text) {
+				t.Errorf("the store holds the %s (%s)", form, name)
+			}
+		}
+		hash := sha256.Sum256(secret)
+		if held := bytes.Contains(dump, hash[:]); held != (name != "first") {
+			t.Errorf("the store holds the hash of the %s secret: %v", name, held)
+		}
+	}
+	// The nonce and the hash make no successor without the secret they hash.
+	thief, err := w.Store.Find(context.Background(), s.ID)
+	must(t, err)
+	for _, secret := range [][32]byte{thief.Refresh.Hash, thief.Refresh.Previous} {
+		x := w.useOf(s.ID, thief.Refresh.Generation, "")
+		x.Hash = sha256.Sum256(secret[:])
+		if _, err := w.Store.Rotate(context.Background(), x); !errors.Is(err, session.ErrReuse) {
+			t.Errorf("what the store holds used as a secret: %v, want ErrReuse", err)
+		}
+	}
+	w.refresh(third)
+}
+
+// Refreshing keeps nobody in beyond the absolute deadline, and ends at the idle
+// deadline like everything else.
+func refreshKeepsDeadlines(t *testing.T, w *world) {
+	s, token := w.loginBearer(w.newUser())
+	for w.clock.Now().Add(limits.Idle / 2).Before(s.Deadline) {
+		w.clock.Advance(limits.Idle / 2)
+		token = w.refresh(token)
+	}
+	w.clock.Advance(s.Deadline.Sub(w.clock.Now()))
+	w.wantRefused(token, session.Expired)
+
+	s, token = w.loginBearer(w.newUser())
+	spent := token
+	token = w.refresh(w.refresh(token))
+	w.clock.Advance(limits.Idle)
+	w.wantRefused(spent, session.Expired) // over before it was replayed
+	w.wantRefused(token, session.Expired)
+	if w.aliveID(s.ID) {
+		t.Error("alive after the idle time")
+	}
+}
+
+func streamsHearOfReuse(t *testing.T, w *world) {
+	h := w.running(w.newNode(w.Store))
+	s, stolen := w.loginBearer(w.newUser())
+	w.refresh(w.refresh(stolen))
+	stream := w.listen(h, s.ID)
+	w.wantRefused(stolen, session.Reuse)
+	w.hears(stream, session.Reuse)
+}
+
+func refreshOfUnreadable(t *testing.T, w *world) {
+	for name, damage := range map[string]func(*testing.T, session.ID){"corrupt": w.Corrupt, "newer": w.Newer} {
+		s, token := w.loginBearer(w.newUser())
+		damage(t, s.ID)
+		for range 2 {
+			w.wantRefused(token, session.Expired)
+		}
+		if w.aliveID(s.ID) {
+			t.Errorf("%s: alive", name)
+		}
+	}
+}
