@@ -63,7 +63,17 @@ func (k *Keyring) Start(ctx context.Context, patient Keys) error {
 		if err := k.load(ctx, patient); err != nil {
 			return err
 		}
-		from, why, err := k.missingAtStart(k.now())
+		set, now := k.set.Load(), k.now()
+		if k.c.Replace {
+			n, err := withdraw(ctx, patient, Schedule(set.keys, now), func(one Key) bool { return set.private[one.ID] != nil })
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				continue
+			}
+		}
+		from, why, err := k.missingAtStart(now)
 		if err != nil || why == "" {
 			return err
 		}
@@ -166,7 +176,7 @@ func (k *Keyring) missingAtStart(now time.Time) (from time.Time, why string, err
 
 func (k *Keyring) add(ctx context.Context, keys Keys, from time.Time, why string) error {
 	now := k.now()
-	key, err := newKey(k.c.Alg, k.c.Sealer, nextSeq(Schedule(k.set.Load().keys, now)), now, from)
+	key, err := newKey(k.c.Alg, k.c.Sealer, nextSeq(k.set.Load().list), now, from)
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func TestRevokedKey(t *testing.T) {
 		t.Error("another than the next key signs")
 	}
 	// A key that does not sign goes without a successor.
-	waiting, err := Rotate(ctx, w.store, nil, false, w.Now())
+	waiting, err := Rotate(ctx, w.store, nil, Rotation{}, w.Now())
 	w.must(err)
 	if next, err := Revoke(ctx, w.store, nil, waiting.ID, w.Now()); err != nil || next.ID != "" || w.states() != "2 signing" {
 		t.Errorf("revoking an announced key: %+v, %v, %s", next, err, w.states())
@@ -119,12 +119,12 @@ func TestRevokedKey(t *testing.T) {
 
 func TestRotateByCommand(t *testing.T) {
 	w := newWorld(t, ES256)
-	k, err := Rotate(ctx, w.store, nil, false, w.Now())
+	k, err := Rotate(ctx, w.store, nil, Rotation{}, w.Now())
 	w.must(err)
 	if k.Alg != ES256 || !k.Signs.Equal(at.Add(Announce)) || w.states() != "1 signing, 2 announced" {
 		t.Errorf("%+v, %s", k, w.states())
 	}
-	k, err = Rotate(ctx, w.store, nil, true, w.Now())
+	k, err = Rotate(ctx, w.store, nil, Rotation{Hurry: true}, w.Now())
 	w.must(err)
 	if !k.Signs.Equal(at.Add(soon)) || soon <= ReloadEvery {
 		t.Errorf("in a hurry from %v on; nodes read every %v", k.Signs.Sub(at), ReloadEvery)
@@ -135,7 +135,7 @@ func TestRotateByCommand(t *testing.T) {
 		t.Error("another key signs")
 	}
 	empty := &memKeys{}
-	k, err = Rotate(ctx, empty, nil, false, w.Now())
+	k, err = Rotate(ctx, empty, nil, Rotation{}, w.Now())
 	w.must(err)
 	if k.Alg != EdDSA || k.Seq != 1 {
 		t.Errorf("the first key: %+v", k)
@@ -338,9 +338,23 @@ func TestSecretChanges(t *testing.T) {
 		t.Errorf("verifying needs no secret: %v", err)
 	}
 
-	// The way to another secret.
-	_, err := Rotate(ctx, w.store, two, true, w.Now())
+	// The way to another secret, which nobody takes by mistake.
+	for _, wrong := range []*Sealer{two, nil} {
+		if _, err := Rotate(ctx, w.store, wrong, Rotation{Hurry: true}, w.Now()); !errors.Is(err, ErrSealed) {
+			t.Errorf("rotated with another secret: %v", err)
+		}
+		if _, err := Revoke(ctx, w.store, wrong, w.store.keys[1].ID, w.Now()); !errors.Is(err, ErrSealed) || len(w.store.keys) != 2 {
+			t.Errorf("revoked with another secret: %v, %s", err, w.states())
+		}
+	}
+	// Keys that wait for their turn and cannot be opened any more do not stay.
+	waiting, err := Rotate(ctx, w.store, one, Rotation{}, w.Now())
 	w.must(err)
+	_, err = Rotate(ctx, w.store, two, Rotation{Hurry: true, NewSecret: true}, w.Now())
+	w.must(err)
+	if got := w.states(); got != "1 retired, 2 signing, 4 announced" {
+		t.Errorf("%s, want all but %d", got, waiting.Seq)
+	}
 	changed, issuer, verifier := w.node(EdDSA, two)
 	w.must(changed.Start(ctx, w.store))
 	w.pass(soon)
@@ -354,10 +368,16 @@ func TestSecretChanges(t *testing.T) {
 	}
 
 	// Where no other node can use it, a key that cannot be opened is replaced.
+	_, err = Rotate(ctx, w.store, two, Rotation{}, w.Now())
+	w.must(err)
 	alone := NewKeyring(KeyringConfig{Keys: w.store, Sealer: one, Alg: EdDSA, Rotation: time.Hour * 24, Replace: true, Log: slog.New(slog.DiscardHandler), Now: w.Now})
 	w.must(alone.Start(ctx, w.store))
-	if _, err := alone.set.Load().signs(w.Now()); err != nil {
-		t.Error(err)
+	for range 2 {
+		if _, err := alone.set.Load().signs(w.Now()); err != nil {
+			t.Errorf("%v, %s", err, w.states())
+		}
+		w.pass(Announce)
+		w.must(alone.Maintain(ctx))
 	}
 }
 
@@ -381,6 +401,7 @@ func TestUnreadableKeysCostThemselves(t *testing.T) {
 		func(k *Key) { k.Public = []byte("garbage") },
 		func(k *Key) { k.Public = nil },
 		func(k *Key) { k.ID = "../../etc/passwd" },
+		func(k *Key) { k.Alg, k.Signs = "HS256", at.Add(Announce) },
 	} {
 		k := good
 		k.ID = fmt.Sprintf("%032x", i)

@@ -10,7 +10,8 @@ import (
 
 // keySet is the list of keys as read at one moment. It never changes.
 type keySet struct {
-	keys    []Key
+	list    []Key // as stored
+	keys    []Key // those that are readable
 	public  map[string]*public
 	private map[string]crypto.Signer // those that this node can open
 	until   map[string]time.Time     // when it stops verifying; absent: not foreseen
@@ -21,6 +22,7 @@ type keySet struct {
 // Keys that last had already stay the same values.
 func newKeySet(keys []Key, last *keySet, sealer *Sealer, now time.Time, log *slog.Logger) *keySet {
 	s := &keySet{
+		list:    keys,
 		public:  map[string]*public{},
 		private: map[string]crypto.Signer{},
 		until:   map[string]time.Time{},
@@ -38,7 +40,6 @@ func newKeySet(keys []Key, last *keySet, sealer *Sealer, now time.Time, log *slo
 				if !last.has(k) { // said once
 					log.Error("a signing key is unreadable and counts for nothing", "seq", k.Seq, "error", err.Error())
 				}
-				s.keys = append(s.keys, k)
 				continue
 			}
 			s.public[k.ID] = p
@@ -63,7 +64,7 @@ func newKeySet(keys []Key, last *keySet, sealer *Sealer, now time.Time, log *slo
 
 // has reports whether k was in the list, the same in its secret part.
 func (s *keySet) has(k Key) bool {
-	for _, one := range s.keys {
+	for _, one := range s.list {
 		if one.ID == k.ID {
 			return bytes.Equal(one.Private, k.Private)
 		}

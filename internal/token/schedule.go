@@ -87,7 +87,7 @@ func Schedule(keys []Key, now time.Time) []Scheduled {
 }
 
 // nextSeq returns the number of the next key.
-func nextSeq(keys []Scheduled) int64 {
+func nextSeq(keys []Key) int64 {
 	var last int64
 	for _, k := range keys {
 		last = max(last, k.Seq)
