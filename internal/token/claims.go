@@ -54,37 +54,35 @@ func (w *wire) UnmarshalJSON(data []byte) error {
 	if reason != "" {
 		return refused("payload: " + reason)
 	}
-	for name, field := range map[string]*string{
-		"iss": &w.Issuer, "sub": &w.Subject, "client_id": &w.Client, "sid": &w.Session, "role": &w.Role, "jti": &w.ID,
+	var ok bool
+	for _, one := range [...]struct {
+		name  string
+		field *string
+	}{
+		{"iss", &w.Issuer}, {"sub", &w.Subject}, {"client_id", &w.Client}, {"sid", &w.Session}, {"role", &w.Role}, {"jti", &w.ID},
 	} {
-		var ok bool
-		if *field, ok = text(m[name]); !ok || *field == "" {
-			return refused(name + " is missing or no text")
+		if *one.field, ok = text(m[one.name]); !ok || *one.field == "" {
+			return refused(one.name + " is missing or no text")
 		}
 	}
-	for name, field := range map[string]*int64{"iat": &w.Issued, "exp": &w.Expires, "nbf": &w.NotBefore} {
-		raw, given := m[name]
-		if !given && name == "nbf" {
+	for _, one := range [...]struct {
+		name  string
+		field *int64
+	}{
+		{"iat", &w.Issued}, {"exp", &w.Expires}, {"nbf", &w.NotBefore},
+	} {
+		raw, given := m[one.name]
+		if !given && one.name == "nbf" {
 			continue
 		}
-		var ok bool
-		if *field, ok = seconds(raw); !ok {
-			return refused(name + " is missing or no time in whole seconds")
+		if *one.field, ok = seconds(raw); !ok {
+			return refused(one.name + " is missing or no time in whole seconds")
 		}
 	}
-	var ok bool
 	if w.Audience, ok = audience(m["aud"]); !ok {
 		return refused("aud is missing, or no text or list of texts")
 	}
 	return nil
-}
-
-// text reads a JSON string.
-func text(raw json.RawMessage) (s string, ok bool) {
-	if len(raw) == 0 || raw[0] != '"' {
-		return "", false
-	}
-	return s, json.Unmarshal(raw, &s) == nil
 }
 
 // lastSecond is the end of the year 9999, beyond which time.Time has no JSON.

@@ -18,7 +18,7 @@ const (
 	// other services may keep what they have read.
 	Announce = 5 * time.Minute
 	// ReloadEvery is how often a node reads the list of keys, hence how long
-	// a revoked key can still count on it.
+	// a revoked key can still count on it, if the database answers it.
 	ReloadEvery = 5 * time.Second
 	// staleAfter is how long a node signs by a list that it could not read
 	// again: it may have missed that another key signs now.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"strings"
 	"unicode/utf8"
 )
@@ -57,20 +56,23 @@ func readHeader(part string) (header, string) {
 	if reason != "" {
 		return header{}, "header: " + reason
 	}
-	var h header
-	fields := map[string]*string{"alg": &h.alg, "kid": &h.kid, "typ": &h.typ}
 	for name := range m {
-		if fields[name] == nil {
+		if name != "alg" && name != "kid" && name != "typ" {
 			return header{}, "header: a member that has no place there"
 		}
 	}
-	for name, field := range fields {
-		var ok bool
-		if *field, ok = text(m[name]); !ok {
-			return header{}, "header: " + name + " is missing or no text"
-		}
+	alg, hasAlg := text(m["alg"])
+	kid, hasKid := text(m["kid"])
+	typ, hasTyp := text(m["typ"])
+	switch {
+	case !hasAlg:
+		return header{}, "header: alg is missing or no text"
+	case !hasKid:
+		return header{}, "header: kid is missing or no text"
+	case !hasTyp:
+		return header{}, "header: typ is missing or no text"
 	}
-	return h, ""
+	return header{alg, kid, typ}, ""
 }
 
 // isAccessToken reports whether typ is that of an access token (RFC 9068 4: a
@@ -82,35 +84,49 @@ func isAccessToken(typ string) bool {
 
 // members returns the members of the JSON object that data is, and is all of,
 // each given once. The reason says why it is none.
-func members(data []byte) (_ map[string]json.RawMessage, reason string) {
+func members(data []byte) (m map[string]json.RawMessage, reason string) {
 	if !utf8.Valid(data) {
-		return nil, "broken UTF-8"
+		return nil, "broken UTF-8" // which encoding/json would repair
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	if err := json.Unmarshal(data, &m); err != nil || m == nil {
 		return nil, "no JSON object"
 	}
-	m := map[string]json.RawMessage{}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, "no JSON object"
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, "no JSON object"
-		}
-		key, _ := name.(string) // a member's name always is
-		if _, twice := m[key]; twice {
-			return nil, "a member given twice"
-		}
-		m[key] = value
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, "no JSON object"
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, "more after the JSON object"
+	// Of a member given twice, however it is written, the map has the last.
+	if count(data) != len(m) {
+		return nil, "a member given twice"
 	}
 	return m, ""
+}
+
+// count returns how many members the JSON object has that data is: there is one
+// colon for each, outside of texts and of inner values.
+func count(data []byte) (n int) {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++ // what follows is no end, even if it is a quotation mark
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		case c == ':' && depth == 1:
+			n++
+		}
+	}
+	return n
+}
+
+// text reads a JSON string.
+func text(raw json.RawMessage) (s string, ok bool) {
+	if len(raw) < 2 || raw[0] != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), true
+	}
+	return s, json.Unmarshal(raw, &s) == nil
 }
