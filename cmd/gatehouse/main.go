@@ -47,6 +47,7 @@ type commands struct {
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database up to this version. (serve does so by itself.)"`
 	User        userCmds       `cmd:"" help:"Manage accounts."`
 	Session     sessionCmds    `cmd:"" help:"List and end sessions."`
+	Key         keyCmds        `cmd:"" help:"Manage the keys that sign access tokens."`
 	Audit       auditCmds      `cmd:"" help:"Read the audit log."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server on this machine whether it is well."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

@@ -60,6 +60,10 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	if err := s.follow(ctx, conf, c.AcceptOlderDatabase, log); err != nil {
 		return err
 	}
+	keys, err := s.keyring(ctx, conf, log)
+	if err != nil {
+		return err
+	}
 	s.warn(ctx, log)
 	if conf.InsecureCookie {
 		log.Warn("GATEHOUSE_INSECURE_COOKIE is on: anybody on the way between browser and server can take over sessions")
@@ -91,6 +95,7 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	// The hub ends with ctx, while the server still finishes requests: streams
 	// are such, and would keep it from stopping.
 	live.Go(func() { hub.Run(background, s.events) })
+	live.Go(func() { keys.Run(background) })
 	defer handler.Wait()
 	return serveUntil(ctx, listener, handler, log)
 }

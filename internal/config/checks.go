@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,6 +114,41 @@ func (p *problems) durationWithin(env, value string, shortest, longest time.Dura
 	return 0
 }
 
+// wholeSeconds is durationWithin for what is written in whole seconds.
+func (p *problems) wholeSeconds(env, value string, shortest, longest time.Duration) time.Duration {
+	d := p.durationWithin(env, value, shortest, longest)
+	if d%time.Second != 0 {
+		p.add(env, "is %q: want whole seconds", value)
+		return 0
+	}
+	return d
+}
+
+// longEnough is what no search through all secrets gets through.
+const longEnough = 32
+
+// long refuses a secret that could be guessed: nothing slows guessing down.
+func (p *problems) long(env string, s Secret) {
+	if n := len(s.Reveal()); n > 0 && n < longEnough {
+		p.add(env, "has %d characters: want at least %d random ones, such as openssl rand -base64 32 prints", n, longEnough)
+	}
+}
+
+// audience reads a StringOrURI (RFC 7519 2): what has a colon is a URI.
+func (p *problems) audience(env, value string) string {
+	plain := func(r rune) bool { return r > ' ' && r < 0x7f }
+	u, err := url.Parse(value)
+	switch {
+	case len(value) > 255 || strings.ContainsFunc(value, func(r rune) bool { return !plain(r) }):
+		p.add(env, "is %q: want a URL or a name without spaces, in ASCII, of at most 255 characters", value)
+	case strings.Contains(value, ":") && (err != nil || u.Scheme == ""):
+		p.add(env, "is %q: with a colon in it, it has to be a URL", value)
+	default:
+		return value
+	}
+	return ""
+}
+
 // durationText writes d as parseDuration reads it.
 func durationText(d time.Duration) string {
 	switch {
@@ -120,6 +156,8 @@ func durationText(d time.Duration) string {
 		return fmt.Sprintf("%dd", d/(24*time.Hour))
 	case d%time.Hour == 0:
 		return fmt.Sprintf("%dh", d/time.Hour)
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%dm", d/time.Minute)
 	}
 	return fmt.Sprintf("%ds", d/time.Second)
 }

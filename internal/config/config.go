@@ -15,6 +15,7 @@ type StoreConfig struct {
 	DataDir     string
 	DatabaseURL Secret // empty: SQLite in DataDir
 	RedisURL    Secret // empty: sessions where the accounts are
+	KeysSecret  Secret // seals signing keys; empty: see GATEHOUSE_KEYS_SECRET
 	LogJSON     bool   // JSON instead of text
 	// Unknown names environment variables that look like settings and are
 	// none: worth a warning, for one may be a misspelt setting.
@@ -44,6 +45,13 @@ type Config struct {
 
 	// AuditKept is how long the audit log remembers.
 	AuditKept time.Duration
+
+	// How access tokens are signed, "EdDSA" or "ES256", for how long they count
+	// and a key signs them, and whom they are for; an empty audience is the
+	// public URL.
+	TokenAlg                        string
+	TokenLifetime, TokenKeyRotation time.Duration
+	TokenAudience                   string
 
 	SignUp         bool // people may sign up by themselves
 	PasswordMin    int  // characters
@@ -92,6 +100,10 @@ func (s Serve) Resolve(environ []string) (Config, error) {
 		AuditKept:        p.durationWithin("GATEHOUSE_AUDIT_KEPT", s.AuditKept, time.Hour, 3650*24*time.Hour),
 		SignUp:           p.choice("GATEHOUSE_SIGNUP", s.SignUp, "open", "closed"),
 		PasswordMin:      p.number("GATEHOUSE_PASSWORD_MIN", s.PasswordMin, 8, 15),
+		TokenAlg:         p.oneOf("GATEHOUSE_TOKEN_ALG", s.TokenAlg, "EdDSA", "ES256"),
+		TokenLifetime:    p.wholeSeconds("GATEHOUSE_TOKEN_LIFETIME", s.TokenLifetime, time.Second, 15*time.Minute),
+		TokenAudience:    p.audience("GATEHOUSE_TOKEN_AUDIENCE", s.TokenAudience),
+		TokenKeyRotation: p.durationWithin("GATEHOUSE_TOKEN_KEY_ROTATION", s.TokenKeyRotation, time.Hour, longest),
 		TrustedProxies:   p.networks("GATEHOUSE_TRUSTED_PROXIES", s.TrustedProxies),
 		RateLimits:       p.choice("GATEHOUSE_RATE_LIMITS", s.RateLimits, "on", "off"),
 		InsecureCookie:   p.choice("GATEHOUSE_INSECURE_COOKIE", s.InsecureCookie, "true", "false"),
@@ -107,11 +119,13 @@ func (s Stores) resolve(p *problems, environ []string) StoreConfig {
 		DataDir:     orDefault("GATEHOUSE_DATA_DIR", s.DataDir),
 		DatabaseURL: p.secret("GATEHOUSE_DATABASE_URL", s.DatabaseURL, s.DatabaseURLFile),
 		RedisURL:    p.secret("GATEHOUSE_REDIS_URL", s.RedisURL, s.RedisURLFile),
+		KeysSecret:  p.secret("GATEHOUSE_KEYS_SECRET", s.KeysSecret, s.KeysSecretFile),
 		LogJSON:     p.choice("GATEHOUSE_LOG_FORMAT", s.LogFormat, "json", "text"),
 		Unknown:     unknown(environ),
 	}
 	p.databaseURL("GATEHOUSE_DATABASE_URL", c.DatabaseURL)
 	p.redisURL("GATEHOUSE_REDIS_URL", c.RedisURL)
+	p.long("GATEHOUSE_KEYS_SECRET", c.KeysSecret)
 	if given(s.DatabaseURL, s.DatabaseURLFile) && !given(s.RedisURL, s.RedisURLFile) {
 		p.add("GATEHOUSE_REDIS_URL", "is missing: with PostgreSQL, sessions live in Redis; set it, or leave GATEHOUSE_DATABASE_URL empty to keep everything in SQLite")
 	}
@@ -136,7 +150,7 @@ func (p *problems) secret(env string, value Secret, file string) Secret {
 	}
 	line := strings.TrimRight(string(text), "\r\n")
 	if line == "" {
-		p.add(env+"_FILE", "names the empty file %q: put the URL into it", file)
+		p.add(env+"_FILE", "names the empty file %q: put the value into it", file)
 	}
 	return NewSecret(line)
 }

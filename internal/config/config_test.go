@@ -270,7 +270,7 @@ func TestSettings(t *testing.T) {
 		}
 		seen[s.Env] = true
 	}
-	if len(all) != 21 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
+	if len(all) != 27 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
 		t.Errorf("%d settings, first %+v", len(all), all[0])
 	}
 }
@@ -300,5 +300,38 @@ func TestAuditKept(t *testing.T) {
 	_, err := (Serve{AuditKept: "59m"}).Resolve(nil)
 	if want := `GATEHOUSE_AUDIT_KEPT is "59m": want at least 1h and at most 3650d`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Access tokens have bounds, and no algorithm with a shared secret has a name.
+func TestTokenSettings(t *testing.T) {
+	c, err := Serve{}.Resolve(nil)
+	if err != nil || c.TokenAlg != "EdDSA" || c.TokenLifetime != time.Minute || c.TokenKeyRotation != 720*time.Hour || c.TokenAudience != "" || !c.KeysSecret.IsEmpty() {
+		t.Errorf("defaults: %+v, %v", c, err)
+	}
+	secret := strings.Repeat("hunter2 ", 4)
+	c, err = Serve{Stores: Stores{KeysSecret: NewSecret(secret)}, TokenAlg: "ES256", TokenLifetime: "15m", TokenKeyRotation: "1h", TokenAudience: "https://api.example/v1"}.Resolve(nil)
+	if err != nil || c.TokenAlg != "ES256" || c.TokenLifetime != 15*time.Minute || c.TokenKeyRotation != time.Hour || c.TokenAudience != "https://api.example/v1" || c.KeysSecret.Reveal() != secret {
+		t.Errorf("set: %+v, %v", c, err)
+	}
+	for _, audience := range []string{"api", "api.example", "urn:example:api"} {
+		if c, err := (Serve{TokenAudience: audience}).Resolve(nil); err != nil || c.TokenAudience != audience {
+			t.Errorf("%s: %q, %v", audience, c.TokenAudience, err)
+		}
+	}
+	for want, all := range map[string][]Serve{
+		"GATEHOUSE_TOKEN_ALG is": {{TokenAlg: "HS256"}, {TokenAlg: "HS384"}, {TokenAlg: "HS512"}, {TokenAlg: "none"}, {TokenAlg: "None"}, {TokenAlg: "RS256"},
+			{TokenAlg: "eddsa"}, {TokenAlg: "EdDSA,HS256"}, {TokenAlg: "EdDSA "}},
+		"GATEHOUSE_TOKEN_LIFETIME is":     {{TokenLifetime: "0"}, {TokenLifetime: "0s"}, {TokenLifetime: "-60s"}, {TokenLifetime: "999ms"}, {TokenLifetime: "15m1s"}, {TokenLifetime: "1d"}, {TokenLifetime: "1500ms"}, {TokenLifetime: "60"}},
+		"GATEHOUSE_TOKEN_KEY_ROTATION is": {{TokenKeyRotation: "59m"}, {TokenKeyRotation: "401d"}, {TokenKeyRotation: "never"}},
+		"GATEHOUSE_TOKEN_AUDIENCE is":     {{TokenAudience: "a b"}, {TokenAudience: "a\n"}, {TokenAudience: "한글"}, {TokenAudience: strings.Repeat("a", 256)}, {TokenAudience: ":x"}, {TokenAudience: "1:2"}},
+		"GATEHOUSE_KEYS_SECRET has":       {{Stores: Stores{KeysSecret: NewSecret("hunter2")}}, {Stores: Stores{KeysSecret: NewSecret(secret[:31])}}},
+	} {
+		for _, s := range all {
+			_, err := s.Resolve(nil)
+			if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%+v: %v, want one line that begins %q", s, err, want)
+			}
+		}
 	}
 }

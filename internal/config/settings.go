@@ -10,6 +10,8 @@ type Stores struct {
 	DatabaseURLFile string `name:"database-url-file" env:"GATEHOUSE_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds the PostgreSQL URL, instead of the URL itself."`
 	RedisURL        Secret `name:"redis-url" env:"GATEHOUSE_REDIS_URL" placeholder:"URL" help:"Redis for sessions: redis://:password@host:port/0, rediss:// with TLS, or redis+sentinel://host:port,host:port/name/0. Empty: sessions in SQLite."`
 	RedisURLFile    string `name:"redis-url-file" env:"GATEHOUSE_REDIS_URL_FILE" placeholder:"FILE" help:"File that holds the Redis URL, instead of the URL itself."`
+	KeysSecret      Secret `name:"keys-secret" env:"GATEHOUSE_KEYS_SECRET" placeholder:"SECRET" help:"Secret that seals the keys signing access tokens in the database, random, at least 32 characters, the same on all nodes. Empty: with SQLite a file in the data folder holds one that is made at the first start; with PostgreSQL the keys are not sealed."`
+	KeysSecretFile  string `name:"keys-secret-file" env:"GATEHOUSE_KEYS_SECRET_FILE" placeholder:"FILE" help:"File that holds this secret, instead of the secret itself."`
 	LogFormat       string `name:"log-format" env:"GATEHOUSE_LOG_FORMAT" default:"text" placeholder:"text|json" help:"Format of the log on standard error: text or json."`
 }
 
@@ -29,6 +31,10 @@ type Serve struct {
 	AuditKept        string `name:"audit-kept" env:"GATEHOUSE_AUDIT_KEPT" default:"90d" placeholder:"TIME" help:"How long the audit log remembers, 1h to 3650d."`
 	SignUp           string `name:"signup" env:"GATEHOUSE_SIGNUP" default:"open" placeholder:"open|closed" help:"Whether people may sign up by themselves: open or closed."`
 	PasswordMin      string `name:"password-min" env:"GATEHOUSE_PASSWORD_MIN" default:"8" placeholder:"N" help:"Fewest characters of a new password, 8 to 15."`
+	TokenAlg         string `name:"token-alg" env:"GATEHOUSE_TOKEN_ALG" default:"EdDSA" placeholder:"EdDSA|ES256" help:"How access tokens are signed: EdDSA (Ed25519) or ES256."`
+	TokenLifetime    string `name:"token-lifetime" env:"GATEHOUSE_TOKEN_LIFETIME" default:"60s" placeholder:"TIME" help:"How long an access token counts, 1s to 15m: so long may other services, which do not ask, take an ended session for alive."`
+	TokenAudience    string `name:"token-audience" env:"GATEHOUSE_TOKEN_AUDIENCE" placeholder:"TEXT" help:"Whom access tokens are for (the claim aud): a URL or a name. Empty: the public URL."`
+	TokenKeyRotation string `name:"token-key-rotation" env:"GATEHOUSE_TOKEN_KEY_ROTATION" default:"30d" placeholder:"TIME" help:"How long a key signs access tokens before the next one does, 1h to 400d."`
 	TrustedProxies   string `name:"trusted-proxies" env:"GATEHOUSE_TRUSTED_PROXIES" default:"none" placeholder:"CIDR,..." help:"Addresses or networks of the reverse proxies whose X-Forwarded-For is believed, separated by commas; or none."`
 	RateLimits       string `name:"rate-limits" env:"GATEHOUSE_RATE_LIMITS" default:"on" placeholder:"on|off" help:"Whether log-ins and sign-ups are limited: on or off. Off is for load tests."`
 	InsecureCookie   string `name:"insecure-cookie" env:"GATEHOUSE_INSECURE_COOKIE" default:"false" placeholder:"true|false" help:"Send the session cookie over plain http on a host other than localhost: true or false. Anybody on the way can then take over sessions."`

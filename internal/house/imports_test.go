@@ -23,12 +23,13 @@ const module = "gatehouse/"
 // its tests. A new package needs a line here: say where it belongs.
 var mayImport = map[string][]string{
 	"cmd/gatehouse": {"internal/server", "internal/store/sqldb", "internal/store/redisdb", "internal/config", "web",
-		"internal/session", "internal/user", "internal/audit", "internal/limit"},
+		"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token"},
 	"internal/server":          {"internal/session", "internal/user", "internal/audit", "internal/limit"},
-	"internal/store/sqldb":     {"internal/session", "internal/user", "internal/audit", "internal/limit", "migrations"},
+	"internal/store/sqldb":     {"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "migrations"},
 	"internal/store/redisdb":   {"internal/session", "internal/user", "internal/audit", "internal/limit"},
-	"internal/store/storetest": {"internal/session", "internal/user", "internal/audit", "internal/limit"},
+	"internal/store/storetest": {"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token"},
 	"internal/session":         {"internal/user"},
+	"internal/token":           {"internal/session", "internal/user"},
 	"internal/audit":           {"internal/user"},
 	"internal/limit":           {"internal/user"},
 	"internal/user":            {},
@@ -62,6 +63,7 @@ var mayKnow = []struct {
 	{"github.com/jackc/pgx", []string{"internal/store/sqldb", "migrations"}},
 	{"modernc.org/sqlite", []string{"internal/store/sqldb", "migrations"}},
 	{"github.com/pressly/goose", []string{"internal/store/sqldb", "migrations"}},
+	{"github.com/golang-jwt/jwt", []string{"internal/token"}},
 	{"github.com/alecthomas/kong", []string{"cmd/gatehouse"}},
 	{"github.com/chromedp", nil},
 }

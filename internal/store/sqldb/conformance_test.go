@@ -7,6 +7,7 @@ import (
 	"gatehouse/internal/session"
 	"gatehouse/internal/store/sqldb"
 	"gatehouse/internal/store/storetest"
+	"gatehouse/internal/token"
 	"gatehouse/internal/user"
 )
 
@@ -33,6 +34,15 @@ func TestLedger(t *testing.T) {
 		storetest.RunLedger(t, func(t *testing.T) (session.Ledger, user.Store) {
 			db, _ := open(t)
 			return db.Ledger(), db.Users()
+		})
+	})
+}
+
+func TestSigningKeys(t *testing.T) {
+	onBoth(t, func(t *testing.T, opened func(t *testing.T) (*sqldb.DB, string)) {
+		storetest.RunSigningKeys(t, func(t *testing.T) (here, there token.Keys) {
+			db, url := opened(t)
+			return db.SigningKeys(), open(t, url).SigningKeys()
 		})
 	})
 }

@@ -1,5 +1,5 @@
 // Package sqldb keeps accounts, the ledger of ends, the audit log, shared
-// secrets and the sessions of the embedded default in PostgreSQL or SQLite,
+// secrets, signing keys and the sessions of the embedded default in PostgreSQL or SQLite,
 // with one set of queries for both.
 //
 // It decides nothing about people or sessions: rules live in user and session,
