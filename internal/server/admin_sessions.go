@@ -115,15 +115,12 @@ func (s *Server) find(r *http.Request, id session.ID) (one session.Session, gone
 func forcedBy(admin user.ID) session.Why { return session.Why{Reason: session.Forced, Actor: admin} }
 
 // maxReason bounds the text that an administrator gives as a reason.
+// A program is told where it ends (the tags of reasonBody and others).
 const maxReason = 200
 
 // reasonText returns the optional reason from the form, for the audit log.
 func reasonText(r *http.Request) string {
-	return shortReason(r.PostForm.Get("reason"))
-}
-
-func shortReason(reason string) string {
-	text := []rune(reason)
+	text := []rune(r.PostForm.Get("reason"))
 	return string(text[:min(len(text), maxReason)])
 }
 
