@@ -3,8 +3,8 @@ package web
 import "embed"
 
 // Files holds templates/ (layout.html, one file per page, partials/), static/
-// (what is served under /static/) and locales/ (one go-i18n message file per
-// language).
+// (what is served under /static/), locales/ (one go-i18n message file per
+// language) and api/ (the OpenAPI document).
 //
-//go:embed templates static locales
+//go:embed templates static locales api
 var Files embed.FS

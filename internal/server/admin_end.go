@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
@@ -242,17 +241,7 @@ func (s *Server) endSessions(w http.ResponseWriter, r *http.Request) error {
 			Errors: map[string]string{"confirm": s.translator(r).T("confirm_type_wrong")},
 		})
 	}
-	receipt, err := s.Sessions.EndWhere(r.Context(), f, forcedBy(me(r).User))
-	if err == nil || receipt.Ended > 0 {
-		e := audit.Event{Kind: audit.KindOfEnd(f.Everyone, len(f.IDs) == 1), Actor: me(r).User, Note: reasonText(r)}
-		for _, one := range audit.Ended(e, f.String(), receipt.Hit) {
-			if one.User == "" || len(receipt.Hit) == 1 {
-				s.noteEnd(r, one, receipt, err)
-			} else {
-				s.note(r, one)
-			}
-		}
-	}
+	receipt, err := s.forceOutWhere(r, f, reasonText(r))
 	if err != nil {
 		return s.refusedFilter(w, r, v, err)
 	}

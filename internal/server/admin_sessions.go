@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
@@ -86,15 +85,7 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	one, _, err := s.lookUp(r) // whose it is, for the audit log
-	if err != nil {
-		return err
-	}
-	receipt, err := s.Sessions.End(r.Context(), []session.ID{id}, forcedBy(me(r).User))
-	if one.User != "" {
-		s.noteEnd(r, audit.Event{Kind: audit.SessionEnded, User: one.User, Actor: me(r).User, Note: reasonText(r),
-			Detail: audit.Detail{Target: one.Device.String()}}, receipt, err)
-	}
+	receipt, err := s.forceOutOne(r, id, reasonText(r))
 	if err != nil {
 		return err
 	}
@@ -108,6 +99,11 @@ func (s *Server) lookUp(r *http.Request) (one session.Session, gone bool, err er
 	if err != nil {
 		return session.Session{}, false, err
 	}
+	return s.find(r, id)
+}
+
+// find returns the session called id, or that it is gone.
+func (s *Server) find(r *http.Request, id session.ID) (one session.Session, gone bool, err error) {
 	one, err = s.Sessions.Check(r.Context(), id)
 	var ended *session.EndedError
 	if errors.As(err, &ended) {
@@ -119,6 +115,7 @@ func (s *Server) lookUp(r *http.Request) (one session.Session, gone bool, err er
 func forcedBy(admin user.ID) session.Why { return session.Why{Reason: session.Forced, Actor: admin} }
 
 // maxReason bounds the text that an administrator gives as a reason.
+// A program is told where it ends (the tags of reasonBody and others).
 const maxReason = 200
 
 // reasonText returns the optional reason from the form, for the audit log.

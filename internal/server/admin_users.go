@@ -6,8 +6,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"gatehouse/internal/audit"
-	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
 
@@ -81,8 +79,7 @@ func (s *Server) endUserSessions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := s.Sessions.EndUser(r.Context(), u.ID, "", forcedBy(me(r).User))
-	s.noteEnd(r, audit.Event{Kind: audit.SessionsEnded, User: u.ID, Actor: me(r).User, Note: reasonText(r)}, receipt, err)
+	receipt, err := s.forceOut(r, u, reasonText(r))
 	if err != nil {
 		return err
 	}
@@ -96,12 +93,7 @@ func (s *Server) disableUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	epoch, err := s.UserStore.Disable(r.Context(), u.ID, s.change(r))
-	if err != nil {
-		return err
-	}
-	receipt, err := s.Sessions.EndUserAt(r.Context(), u.ID, epoch, "", session.Why{Reason: session.Disabled, Actor: me(r).User})
-	s.noteEnd(r, audit.Event{Kind: audit.Disable, User: u.ID, Actor: me(r).User, Note: reasonText(r)}, receipt, err)
+	receipt, err := s.shut(r, u, reasonText(r))
 	if err != nil {
 		return err
 	}
@@ -114,15 +106,14 @@ func (s *Server) enableUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.UserStore.Enable(r.Context(), u.ID, s.change(r)); err != nil {
+	if err := s.reopen(r, u, reasonText(r)); err != nil {
 		return err
 	}
-	s.note(r, audit.Event{Kind: audit.Enable, User: u.ID, Actor: me(r).User, Note: reasonText(r)})
 	return s.doneTo(w, r, u, "flash_user_enabled")
 }
 
 // setRole makes an account an administrator's or a user's, and puts its
-// sessions out: they still carry the old role (I9).
+// sessions out.
 func (s *Server) setRole(w http.ResponseWriter, r *http.Request) error {
 	u, err := s.otherTarget(r)
 	if err != nil {
@@ -132,20 +123,7 @@ func (s *Server) setRole(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return errBadForm
 	}
-	epoch, changed, err := s.UserStore.SetRole(r.Context(), u.ID, role, s.change(r))
-	if err != nil {
-		return err
-	}
-	// Also when nothing changed: an earlier try may have changed the role and
-	// then not reached the session store.
-	receipt, err := s.Sessions.EndUserAt(r.Context(), u.ID, epoch, "", forcedBy(me(r).User))
-	e := audit.Event{Kind: audit.SessionsEnded, User: u.ID, Actor: me(r).User, Note: reasonText(r)}
-	if changed {
-		e.Kind, e.Detail = audit.RoleChange, audit.Detail{From: u.Role, To: role}
-	}
-	if changed || err != nil || receipt.Ended > 0 {
-		s.noteEnd(r, e, receipt, err)
-	}
+	changed, receipt, err := s.giveRole(r, u, role, reasonText(r))
 	if err != nil {
 		return err
 	}
@@ -163,18 +141,22 @@ func (s *Server) formTarget(r *http.Request) (user.User, error) {
 	return s.target(r)
 }
 
-// otherTarget is formTarget for what administrators may not do to themselves:
-// nobody locks himself out by a slip.
+// otherTarget is formTarget for what administrators may not do to themselves.
 func (s *Server) otherTarget(r *http.Request) (user.User, error) {
-	u, err := s.formTarget(r)
+	if err := form(r); err != nil {
+		return user.User{}, err
+	}
+	return s.other(r)
+}
+
+// other is target for what administrators may not do to themselves: nobody
+// locks himself out by a slip. errSelf.
+func (s *Server) other(r *http.Request) (user.User, error) {
+	u, err := s.target(r)
 	if err == nil && u.ID == me(r).User {
 		err = errSelf
 	}
 	return u, err
-}
-
-func (s *Server) change(r *http.Request) user.Change {
-	return user.Change{Actor: me(r).User, At: s.Now()}
 }
 
 // doneTo says what was done to u and leads back to the list.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-chi/chi/v5"
+
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
@@ -21,6 +23,10 @@ var (
 	errBadForm      = errors.New("server: form cannot be read")
 	errSelf         = errors.New("server: administrators cannot do this to themselves")
 	errHalfPassword = errors.New("server: password changed, other sessions not ended")
+	errSignUpClosed = errors.New("server: sign-up is closed")
+	errMediaType    = errors.New("server: the body is not application/json")
+	errBadJSON      = errors.New("server: the body cannot be read as JSON")
+	errInvalid      = errors.New("server: some of the input is not valid")
 )
 
 // tooManyError refuses a try until wait has passed. bucket names the allowance
@@ -33,17 +39,21 @@ type tooManyError struct {
 func (e *tooManyError) Error() string { return "server: too many tries" }
 
 // kind is what a kind of error is answered with: a status and a text, under
-// "error_" + key + "_title" and "_text" in the locales.
+// "error_" + key + "_title" and "_text" in the locales, or for programs under
+// "problem_" + key where those speak of pages.
 type kind struct {
 	is     error
 	status int
 	key    string
 }
 
-// kinds is the one table from errors to answers; the first match counts, and
-// what is not in it is 500. Outside of it are only the errors whose answer is
-// no error page: no session (the log-in page), wrong input (the form again).
+// kinds is the one table from errors to answers, of pages and of the API; the
+// first match counts, and what is not in it is 500. A page has a better answer
+// than an error page to no session (the log-in page) and to wrong input (the
+// form again).
 var kinds = []kind{
+	{session.ErrNone, http.StatusUnauthorized, "unauthorized"},
+	{user.ErrCredentials, http.StatusUnauthorized, "credentials"},
 	{errForbidden, http.StatusForbidden, "forbidden"},
 	{errCrossOrigin, http.StatusForbidden, "cross_origin"},
 	{user.ErrSetupCode, http.StatusForbidden, "setup_code"},
@@ -53,6 +63,15 @@ var kinds = []kind{
 	{session.ErrID, http.StatusNotFound, "not_found"},
 	{errMethod, http.StatusMethodNotAllowed, "method"},
 	{errBadForm, http.StatusBadRequest, "bad_request"},
+	{errBadJSON, http.StatusBadRequest, "bad_json"},
+	{errMediaType, http.StatusUnsupportedMediaType, "media_type"},
+	{errInvalid, http.StatusUnprocessableEntity, "invalid"},
+	{session.ErrNoFilter, http.StatusUnprocessableEntity, "no_filter"},
+	{session.ErrFilterMix, http.StatusUnprocessableEntity, "filter_mix"},
+	{errSignUpClosed, http.StatusForbidden, "signup_closed"},
+	{session.ErrEpoch, http.StatusConflict, "login_again"},
+	{session.ErrLimit, http.StatusConflict, "session_limit"},
+	{errTicket, http.StatusConflict, "ticket"},
 	{errSelf, http.StatusConflict, "self"},
 	{user.ErrLastAdmin, http.StatusConflict, "last_admin"},
 	{user.ErrChanged, http.StatusConflict, "changed"},
@@ -72,11 +91,17 @@ const retryAfter = "2"
 func kindOf(err error) kind {
 	var large *http.MaxBytesError
 	var many *tooManyError
+	var ended *session.EndedError
+	var invalid user.Invalid
 	switch {
 	case errors.As(err, &large):
 		return kind{err, http.StatusRequestEntityTooLarge, "too_large"}
 	case errors.As(err, &many):
 		return kind{err, http.StatusTooManyRequests, "too_many"}
+	case errors.As(err, &ended):
+		return kind{err, http.StatusUnauthorized, "session_ended"}
+	case errors.As(err, &invalid):
+		return kind{err, http.StatusUnprocessableEntity, "invalid"}
 	}
 	for _, k := range kinds {
 		if errors.Is(err, k.is) {
@@ -87,34 +112,34 @@ func kindOf(err error) kind {
 }
 
 // fail answers err: without a session with the way to the log-in page, else
-// with the error page of its kind. It never touches the cookie, except to
-// clear that of a session known to have ended (I6).
+// with the error page of its kind, and a program with a problem. It never
+// touches the cookie, except to clear that of a session known to have ended (I6).
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	x := exchangeOf(r.Context())
-	x.err = err
+	exchangeOf(r.Context()).err = err
+	w.Header().Set("Cache-Control", "no-store")
 	var ended *session.EndedError
-	if errors.As(err, &ended) {
+	if errors.As(err, &ended) && ended.Reason != session.Replaced {
 		// A token that was replaced may come from a request that overtook the
 		// answer carrying its successor: clearing would log the person out.
-		if ended.Reason != session.Replaced {
-			s.cookies.Forget(r.Context(), w)
-		}
-		s.sendToLogin(w, r, ended.Reason)
-		return
-	}
-	if errors.Is(err, session.ErrNone) {
-		s.sendToLogin(w, r, "")
-		return
+		s.cookies.Forget(r.Context(), w)
 	}
 	k := kindOf(err)
-	w.Header().Set("Cache-Control", "no-store")
 	switch k.status {
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", retryAfter)
 	case http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", waitSeconds(err))
 	}
-	s.sendError(w, r, k, err)
+	switch {
+	case wantsJSON(r):
+		s.sendProblem(w, r, k, err)
+	case ended != nil:
+		s.sendToLogin(w, r, ended.Reason)
+	case errors.Is(err, session.ErrNone):
+		s.sendToLogin(w, r, "")
+	default:
+		s.sendErrorPage(w, r, k, err)
+	}
 }
 
 // waitSeconds returns how long a tooManyError asks to wait, rounded up.
@@ -124,6 +149,11 @@ func waitSeconds(err error) string {
 		return "1"
 	}
 	return strconv.Itoa(max(1, int(math.Ceil(many.wait.Seconds()))))
+}
+
+// placeholders returns what the texts of the table may say of err.
+func (t *translator) placeholders(err error) []any {
+	return []any{"Seconds", waitSeconds(err), "Ended", t.endedSoFar(err)}
 }
 
 // endedSoFar returns how many sessions an end has ended that could not be
@@ -136,29 +166,21 @@ func (t *translator) endedSoFar(err error) string {
 	return t.T("count_sessions", "Count", half.Receipt.Ended)
 }
 
-func (s *Server) sendError(w http.ResponseWriter, r *http.Request, k kind, err error) {
+func (s *Server) sendErrorPage(w http.ResponseWriter, r *http.Request, k kind, err error) {
 	t := s.translator(r)
-	title := t.T("error_" + k.key + "_title")
-	text := t.T("error_"+k.key+"_text", "Seconds", waitSeconds(err), "Ended", t.endedSoFar(err))
-	if wantsJSON(r) {
-		sendProblem(w, r, k.status, title, text)
-		return
+	page := ErrorPage{
+		Base:    s.base(r, t.T("error_"+k.key+"_title"), ""),
+		Status:  k.status,
+		Message: t.T("error_"+k.key+"_text", t.placeholders(err)...),
+		BackURL: "/",
 	}
-	page := ErrorPage{Base: s.base(r, title, ""), Status: k.status, Message: text, BackURL: "/"}
 	if err := s.views.render(w, k.status, "error", page); err != nil {
 		s.Log.ErrorContext(r.Context(), "error page", "request", page.RequestID, "error", err.Error())
 	}
 }
 
-// sendToLogin answers a request without a live session: a page of ours leads to
-// the log-in page and back, a client that asks for JSON is told 401.
+// sendToLogin leads to the log-in page and back.
 func (s *Server) sendToLogin(w http.ResponseWriter, r *http.Request, why session.Reason) {
-	w.Header().Set("Cache-Control", "no-store")
-	if wantsJSON(r) {
-		t := s.translator(r)
-		sendProblem(w, r, http.StatusUnauthorized, t.T("error_unauthorized_title"), t.T("error_unauthorized_text"))
-		return
-	}
 	next := "/mypage" // what was posted cannot be posted again by a link
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		next = r.URL.RequestURI()
@@ -166,11 +188,32 @@ func (s *Server) sendToLogin(w http.ResponseWriter, r *http.Request, why session
 	_ = seeOther(w, loginURL(next, why)) // sets a header; cannot fail
 }
 
-// wantsJSON reports whether the client prefers JSON to a page.
+// wantsJSON reports whether the client is a program: everything below /api, and
+// whoever prefers JSON to a page.
 func wantsJSON(r *http.Request) bool {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		return true
+	}
 	accept := r.Header.Get("Accept")
 	return strings.Contains(accept, "json") && !strings.Contains(accept, "text/html")
 }
 
-func (s *Server) notFound(http.ResponseWriter, *http.Request) error         { return errNotFound }
-func (s *Server) methodNotAllowed(http.ResponseWriter, *http.Request) error { return errMethod }
+func (s *Server) notFound(http.ResponseWriter, *http.Request) error { return errNotFound }
+
+// methodNotAllowed says which methods there are (RFC 9110, section 15.5.6).
+func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	routes, path := chi.RouteContext(r.Context()).Routes, r.URL.RawPath // as the router sees it
+	if path == "" {
+		path = r.URL.Path
+	}
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		asked := method
+		if method == http.MethodHead { // answered wherever GET is
+			asked = http.MethodGet
+		}
+		if routes.Match(chi.NewRouteContext(), asked, path) {
+			w.Header().Add("Allow", method)
+		}
+	}
+	s.fail(w, r, errMethod)
+}

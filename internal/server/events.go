@@ -53,8 +53,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		}
 	case errors.Is(err, session.ErrNone):
 		// Not a redirect either; with 401 browsers stop.
-		t := s.translator(r)
-		sendProblem(w, r, http.StatusUnauthorized, t.T("error_unauthorized_title"), t.T("error_unauthorized_text"))
+		s.sendProblem(w, r, kindOf(err), err)
 	case err != nil:
 		s.fail(w, r, err)
 	default:

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gatehouse/internal/session"
 )
 
 // messages reads a message file: by key the texts by plural form, "" being a
@@ -131,11 +134,12 @@ func TestLocalesHaveEveryKey(t *testing.T) {
 			findAll("", `"((?:title|flash|confirm|status|live)_[a-z_]+[a-z])"`, handlers),
 			findAll("", `Base\(r, "([a-z_]+)"`, handlers),
 		),
-		"plain problems": findAll("", `"((?:username|password)_required|audit_[a-z]+_invalid)"`, handlers),
-		"reasons":        findAll("ended_", `Reason = "([a-z_]+)"`, sources(t, "../session/*.go")),
-		"activities":     findAll("activity_", `Kind\s+= "([a-z_]+)"`, sources(t, "../audit/*.go")),
-		"roles":          findAll("role_", `Role = "([a-z_]+)"`, sources(t, "../user/*.go")),
-		"problems":       findAll("", `"((?:username|email|name|password|current)_[a-z_]+)"`, sources(t, "../user/*.go")),
+		"plain problems":     findAll("", `"((?:username|password)_required|audit_[a-z]+_invalid)"`, handlers),
+		"what programs send": findAll("", `"((?:json|query)_[a-z_]+|(?:limit|cursor|carrier|role|session_id)_wrong)"`, handlers),
+		"reasons":            findAll("ended_", `Reason = "([a-z_]+)"`, sources(t, "../session/*.go")),
+		"activities":         findAll("activity_", `Kind\s+= "([a-z_]+)"`, sources(t, "../audit/*.go")),
+		"roles":              findAll("role_", `Role = "([a-z_]+)"`, sources(t, "../user/*.go")),
+		"problems":           findAll("", `"((?:username|email|name|password|current)_[a-z_]+)"`, sources(t, "../user/*.go")),
 	}
 	for _, unit := range []string{"minutes", "hours", "days", "years"} {
 		from["times"] = append(from["times"], "ago_"+unit, "in_"+unit)
@@ -146,11 +150,14 @@ func TestLocalesHaveEveryKey(t *testing.T) {
 	for _, action := range []string{"end_session", "end_user", "disable", "enable", "role_admin", "role_user"} {
 		from["confirm pages"] = append(from["confirm pages"], "confirm_"+action, "confirm_"+action+"_title", "confirm_"+action+"_verb")
 	}
-	for _, k := range append(slices.Clone(kinds), kind{key: "too_large"}, kind{key: "too_many"}, kind{key: "internal"}, kind{key: "unauthorized"}) {
+	for _, k := range allKinds() {
 		from["errors"] = append(from["errors"], "error_"+k.key+"_title", "error_"+k.key+"_text")
 	}
 
 	texts, used := messages(t, "en"), map[string]bool{}
+	for _, key := range from["errors"] { // those of programs are there only where others speak of pages
+		used["problem_"+strings.TrimPrefix(key, "error_")] = true
+	}
 	for place, keys := range from {
 		if len(keys) == 0 {
 			t.Errorf("no keys found in %s: the search is wrong", place)
@@ -168,6 +175,11 @@ func TestLocalesHaveEveryKey(t *testing.T) {
 			t.Errorf("%s is used nowhere", key)
 		}
 	}
+}
+
+// allKinds is the table of errors and those that are known by their type.
+func allKinds() []kind {
+	return append(slices.Clone(kinds), kindOf(&http.MaxBytesError{}), kindOf(&tooManyError{}), kindOf(&session.EndedError{}), kindOf(errors.New("any other")))
 }
 
 func testTranslator(t *testing.T, lang string) *translator {

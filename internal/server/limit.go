@@ -56,38 +56,44 @@ func (s *Server) limitPage(w http.ResponseWriter, r *http.Request, status int, t
 	return s.views.render(w, status, "limit", page)
 }
 
-// loginByTicket ends the devices that the person has chosen and goes on with
-// the log-in. Nothing is ended for a ticket that could not log in any more.
+// loginByTicket goes on with the log-in at which the person was asked.
 func (s *Server) loginByTicket(w http.ResponseWriter, r *http.Request) error {
 	if err := form(r); err != nil {
 		return err
 	}
-	t, err := s.open(r.PostForm.Get("ticket"))
-	if err != nil {
-		return s.refusedLogin(w, r, loginForm{}, err)
-	}
-	f := t.form()
-	if err := s.takeLogin(r, f.login); err != nil {
-		return s.refusedLogin(w, r, f, err)
-	}
-	u, err := s.ticketHolder(r, t)
-	if err != nil {
-		return s.refusedLogin(w, r, f, err)
-	}
-	chosen, err := s.endChosen(r, u)
-	if err != nil {
-		return err
-	}
-	err = s.startLogin(w, r, u, f)
+	chosen := r.PostForm["end"]
+	t, _, err := s.resumeLogin(w, r, r.PostForm.Get("ticket"), chosen)
 	switch {
-	case errors.Is(err, session.ErrLimit) && chosen == 0:
+	case errors.Is(err, session.ErrLimit) && len(chosen) == 0:
 		return s.limitPage(w, r, http.StatusUnprocessableEntity, t, s.translator(r).T("limit_choose"))
 	case errors.Is(err, session.ErrLimit):
 		return s.limitPage(w, r, http.StatusConflict, t, s.translator(r).T("limit_again"))
 	case err != nil:
-		return s.refusedLogin(w, r, f, err)
+		return s.refusedLogin(w, r, t.form(), err)
 	}
-	return seeOther(w, f.after())
+	return seeOther(w, t.form().after())
+}
+
+// resumeLogin ends the devices that the person has chosen, by session id, and
+// goes on with the log-in that the sealed ticket stands for. Nothing is ended
+// for a ticket that could not log in any more. errTicket, session.ErrEpoch,
+// *tooManyError; session.ErrLimit if there is still no room: then t serves to
+// ask once more.
+func (s *Server) resumeLogin(w http.ResponseWriter, r *http.Request, sealed string, chosen []string) (t ticket, u user.User, err error) {
+	if t, err = s.open(sealed); err != nil {
+		return t, u, err
+	}
+	f := t.form()
+	if err = s.takeLogin(r, f.login); err != nil {
+		return t, u, err
+	}
+	if u, err = s.ticketHolder(r, t); err != nil {
+		return t, u, err
+	}
+	if err = s.endChosen(r, u, chosen); err != nil {
+		return t, u, err
+	}
+	return t, u, s.startLogin(w, r, u, f)
 }
 
 // ticketHolder uses the ticket up and returns the account that it opens, as it
@@ -108,26 +114,25 @@ func (s *Server) ticketHolder(r *http.Request, t ticket) (user.User, error) {
 	return u, err // if its epoch is raised from here on, the store finds that out
 }
 
-// endChosen ends those sessions named in the form that are u's own and returns
-// how many were named.
-func (s *Server) endChosen(r *http.Request, u user.User) (chosen int, err error) {
+// endChosen ends those of the sessions called chosen that are u's own.
+func (s *Server) endChosen(r *http.Request, u user.User, chosen []string) error {
 	list, err := s.Sessions.List(r.Context(), u.ID)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	var ids []session.ID
 	for _, one := range list {
-		if slices.Contains(r.PostForm["end"], string(one.ID)) {
+		if slices.Contains(chosen, string(one.ID)) {
 			ids = append(ids, one.ID)
 		}
 	}
 	if _, err := s.Sessions.End(r.Context(), ids, session.Why{Reason: session.Replaced, Actor: u.ID}); err != nil {
-		return 0, err
+		return err
 	}
 	for _, one := range list {
 		if slices.Contains(ids, one.ID) {
 			s.note(r, audit.Event{Kind: audit.SessionEnded, User: u.ID, Actor: u.ID, Note: one.Device.String()})
 		}
 	}
-	return len(r.PostForm["end"]), nil
+	return nil
 }

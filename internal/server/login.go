@@ -54,23 +54,31 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if missing := f.missing(); len(missing) > 0 {
 		return s.loginPage(w, r, http.StatusUnprocessableEntity, f, "", s.translator(r).invalid(missing))
 	}
+	u, err := s.checkLogin(r, f)
+	if err == nil {
+		err = s.startLogin(w, r, u, f)
+	}
+	switch {
+	case errors.Is(err, session.ErrLimit) && s.AtLimit.asks():
+		return s.askWhichToEnd(w, r, s.newTicket(u, f))
+	case err != nil:
+		return s.refusedLogin(w, r, f, err)
+	}
+	return seeOther(w, f.after())
+}
+
+// checkLogin reserves a try and checks the password: *tooManyError,
+// user.ErrCredentials, user.ErrBusy.
+func (s *Server) checkLogin(r *http.Request, f loginForm) (user.User, error) {
 	if err := s.takeLogin(r, f.login); err != nil {
 		s.afterwards(r, func(r *http.Request) { s.noteLimitedLogin(r, f.login, err) })
-		return s.refusedLogin(w, r, f, err)
+		return user.User{}, err
 	}
 	u, err := s.Users.Authenticate(r.Context(), f.login, f.password)
 	if err != nil {
 		s.afterwards(r, func(r *http.Request) { s.noteFailedLogin(r, err) })
-		return s.refusedLogin(w, r, f, err)
 	}
-	err = s.startLogin(w, r, u, f)
-	if errors.Is(err, session.ErrLimit) && s.AtLimit.asks() {
-		return s.askWhichToEnd(w, r, s.newTicket(u, f))
-	}
-	if err != nil {
-		return s.refusedLogin(w, r, f, err)
-	}
-	return seeOther(w, f.after())
+	return u, err
 }
 
 // startLogin starts the session of a log-in whose password has been checked.

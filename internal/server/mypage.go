@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -85,16 +86,31 @@ func (s *Server) endMine(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	flash := "flash_session_ended"
+	_, err = s.endOwn(r, id)
+	switch {
+	case errors.Is(err, errNotFound):
+		flash = "flash_session_gone"
+	case err != nil:
+		return err
+	case id == me(r).ID:
+		return s.loggedOut(w, r, session.Logout)
+	}
+	s.setFlash(r, true, s.translator(r).HTML(flash))
+	return seeOther(w, "/mypage")
+}
+
+// endOwn ends the session of the person's that is called id. errNotFound if it
+// is somebody else's or gone: nobody learns which.
+func (s *Server) endOwn(r *http.Request, id session.ID) (session.Receipt, error) {
 	mine := me(r)
 	sessions, err := s.Sessions.List(r.Context(), mine.User)
 	if err != nil {
-		return err
+		return session.Receipt{}, err
 	}
-	t := s.translator(r)
 	at := slices.IndexFunc(sessions, func(one session.Session) bool { return one.ID == id })
 	if at < 0 {
-		s.setFlash(r, true, t.HTML("flash_session_gone"))
-		return seeOther(w, "/mypage")
+		return session.Receipt{}, errNotFound
 	}
 	receipt, err := s.Sessions.End(r.Context(), []session.ID{id}, session.Why{Reason: session.Logout, Actor: mine.User})
 	e := audit.Event{Kind: audit.SessionEnded, User: mine.User, Actor: mine.User, Detail: audit.Detail{Target: sessions[at].Device.String()}}
@@ -102,28 +118,27 @@ func (s *Server) endMine(w http.ResponseWriter, r *http.Request) error {
 		e.Kind, e.Detail = audit.Logout, audit.Detail{}
 	}
 	s.noteEnd(r, e, receipt, err)
-	if err != nil {
-		return err
-	}
-	if id == mine.ID {
-		return s.loggedOut(w, r, session.Logout)
-	}
-	s.setFlash(r, true, t.HTML("flash_session_ended"))
-	return seeOther(w, "/mypage")
+	return receipt, err
 }
 
-// endOthers ends all the person's sessions but this one, however often.
+// endOthers ends all the person's sessions but this one.
 func (s *Server) endOthers(w http.ResponseWriter, r *http.Request) error {
-	mine := me(r)
-	receipt, err := s.Sessions.EndUser(r.Context(), mine.User, mine.ID, session.Why{Reason: session.Logout, Actor: mine.User})
-	if err != nil || receipt.Ended > 0 {
-		s.noteEnd(r, audit.Event{Kind: audit.SessionsEnded, User: mine.User, Actor: mine.User}, receipt, err)
-	}
+	receipt, err := s.endAllOthers(r)
 	if err != nil {
 		return err
 	}
 	s.setFlash(r, true, s.translator(r).HTML("flash_others_ended", "Count", receipt.Ended))
 	return seeOther(w, "/mypage")
+}
+
+// endAllOthers ends all the person's sessions but this one, however often.
+func (s *Server) endAllOthers(r *http.Request) (session.Receipt, error) {
+	mine := me(r)
+	receipt, err := s.Sessions.EndUser(r.Context(), mine.User, mine.ID, session.Why{Reason: session.Logout, Actor: mine.User})
+	if err != nil || receipt.Ended > 0 {
+		s.noteEnd(r, audit.Event{Kind: audit.SessionsEnded, User: mine.User, Actor: mine.User}, receipt, err)
+	}
+	return receipt, err
 }
 
 // home leads to where the person belongs; /mypage asks the store, so that this

@@ -21,28 +21,40 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err := form(r); err != nil {
 		return err
 	}
-	mine, t := me(r), s.translator(r)
-	if err := s.take(r, limit.PasswordChange, string(mine.User)); err != nil {
+	epoch, receipt, err := s.newPassword(r, r.PostForm.Get("current"), r.PostForm.Get("password"))
+	if err != nil {
 		return s.refusedPassword(w, r, err)
 	}
-	change := user.Change{Actor: mine.User, At: s.Now(), Keep: string(mine.ID)}
-	_, epoch, err := s.Users.ChangePassword(r.Context(), mine.User, r.PostForm.Get("current"), r.PostForm.Get("password"), change)
-	if err != nil {
-		if wrongCurrent(err) {
-			s.note(r, audit.Event{Kind: audit.PasswordFailed, User: mine.User, Actor: mine.User})
-		}
-		return s.refusedPassword(w, r, err)
-	}
-	receipt, err := s.Sessions.EndUserAt(r.Context(), mine.User, epoch, mine.ID, session.Why{Reason: session.Password, Actor: mine.User})
-	s.noteEnd(r, audit.Event{Kind: audit.PasswordChange, User: mine.User, Actor: mine.User}, receipt, err)
-	if err != nil {
-		return fmt.Errorf("%w: %v", errHalfPassword, err)
-	}
-	s.setFlash(r, true, t.HTML("flash_password_changed", "Count", receipt.Ended))
+	s.setFlash(r, true, s.translator(r).HTML("flash_password_changed", "Count", receipt.Ended))
 	if _, err := s.cookies.Renew(r.Context(), w, epoch); err != nil {
 		return err
 	}
 	return seeOther(w, "/mypage")
+}
+
+// newPassword changes the password of who knows the current one and ends all
+// other sessions. The request's own has then to be renewed with epoch (I9).
+// user.Invalid, *tooManyError, user.ErrChanged, user.ErrBusy; errHalfPassword if
+// the others could not be ended.
+func (s *Server) newPassword(r *http.Request, current, next string) (epoch user.Epoch, receipt session.Receipt, err error) {
+	mine := me(r)
+	if err := s.take(r, limit.PasswordChange, string(mine.User)); err != nil {
+		return epoch, receipt, err
+	}
+	change := user.Change{Actor: mine.User, At: s.Now(), Keep: string(mine.ID)}
+	_, epoch, err = s.Users.ChangePassword(r.Context(), mine.User, current, next, change)
+	if err != nil {
+		if wrongCurrent(err) {
+			s.note(r, audit.Event{Kind: audit.PasswordFailed, User: mine.User, Actor: mine.User})
+		}
+		return epoch, receipt, err
+	}
+	receipt, err = s.Sessions.EndUserAt(r.Context(), mine.User, epoch, mine.ID, session.Why{Reason: session.Password, Actor: mine.User})
+	s.noteEnd(r, audit.Event{Kind: audit.PasswordChange, User: mine.User, Actor: mine.User}, receipt, err)
+	if err != nil {
+		return epoch, receipt, fmt.Errorf("%w: %v", errHalfPassword, err)
+	}
+	return epoch, receipt, nil
 }
 
 // wrongCurrent reports whether somebody at an open session did not know the

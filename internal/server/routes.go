@@ -21,7 +21,7 @@ func (s *Server) routes() *chi.Mux {
 		middleware.GetHead,
 	)
 	r.NotFound(s.page(s.notFound))
-	r.MethodNotAllowed(s.page(s.methodNotAllowed))
+	r.MethodNotAllowed(s.methodNotAllowed)
 
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.readyz)
@@ -70,7 +70,40 @@ func (s *Server) routes() *chi.Mux {
 			r.Post("/admin/users/{username}/role", s.page(s.setRole))
 		})
 	})
+	s.api(r)
 	return r
+}
+
+// api is every route of the JSON API. Their answers are held back as those of
+// pages, and their errors are problems because of their path.
+func (s *Server) api(r chi.Router) {
+	r.Get("/api/v1/openapi.json", s.page(s.openAPI))
+	r.Post("/api/v1/signup", s.page(s.apiSignUp))
+	r.Post("/api/v1/login", s.page(s.apiLogin))
+	r.Post("/api/v1/login/choose", s.page(s.apiLoginByTicket))
+	r.Post("/api/v1/logout", s.page(s.apiLogout))
+
+	r.Group(func(r chi.Router) { // a live session
+		r.Use(s.requireUser)
+		r.Get("/api/v1/me", s.page(s.apiMe))
+		r.Post("/api/v1/password", s.page(s.apiPassword))
+		r.Get("/api/v1/sessions", s.page(s.apiMySessions))
+		r.Delete("/api/v1/sessions/{id}", s.page(s.apiEndMine))
+		r.Post("/api/v1/sessions/end-others", s.page(s.apiEndOthers))
+
+		r.Group(func(r chi.Router) { // a live session of an administrator
+			r.Use(s.requireAdmin)
+			r.Get("/api/v1/admin/sessions", s.page(s.apiAdminSessions))
+			r.With(s.patient).Post("/api/v1/admin/sessions/end", s.page(s.apiForceOutWhere))
+			r.Delete("/api/v1/admin/sessions/{id}", s.page(s.apiForceOutOne))
+			r.Get("/api/v1/admin/users", s.page(s.apiAdminUsers))
+			r.Post("/api/v1/admin/users/{username}/end-sessions", s.page(s.apiForceOut))
+			r.Post("/api/v1/admin/users/{username}/disable", s.page(s.apiDisable))
+			r.Post("/api/v1/admin/users/{username}/enable", s.page(s.apiEnable))
+			r.Post("/api/v1/admin/users/{username}/role", s.page(s.apiRole))
+			r.Get("/api/v1/admin/audit", s.page(s.apiAdminAudit))
+		})
+	})
 }
 
 // staticFiles serves what the pages are made of, with our own page for what

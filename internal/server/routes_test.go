@@ -34,6 +34,27 @@ var access = map[string]struct{ stranger, user, admin string }{
 	"GET /admin/users":                     {"303*", "403", "200"},
 	"GET /admin/users/{username}/{action}": {"303*", "403", "200"},
 
+	"GET /api/v1/openapi.json":   {"200", "200", "200"},
+	"GET /api/v1/me":             {"401", "200", "200"},
+	"GET /api/v1/sessions":       {"401", "200", "200"},
+	"GET /api/v1/admin/sessions": {"401", "403", "200"},
+	"GET /api/v1/admin/users":    {"401", "403", "200"},
+	"GET /api/v1/admin/audit":    {"401", "403", "200"},
+
+	"POST /api/v1/signup":                              {"415", "415", "415"}, // an empty body that is not JSON
+	"POST /api/v1/login":                               {"415", "415", "415"},
+	"POST /api/v1/login/choose":                        {"415", "415", "415"},
+	"POST /api/v1/logout":                              {"200", "200", "200"},
+	"POST /api/v1/password":                            {"401", "415", "415"},
+	"POST /api/v1/sessions/end-others":                 {"401", "200", "200"},
+	"DELETE /api/v1/sessions/{id}":                     {"401", "404", "404"}, // somebody else's
+	"POST /api/v1/admin/sessions/end":                  {"401", "403", "422"}, // nothing selected
+	"DELETE /api/v1/admin/sessions/{id}":               {"401", "403", "200"},
+	"POST /api/v1/admin/users/{username}/end-sessions": {"401", "403", "200"},
+	"POST /api/v1/admin/users/{username}/disable":      {"401", "403", "200"},
+	"POST /api/v1/admin/users/{username}/enable":       {"401", "403", "200"},
+	"POST /api/v1/admin/users/{username}/role":         {"401", "403", "415"},
+
 	"POST /language":                            {"303", "303", "303"},
 	"POST /setup":                               {"404", "404", "404"},
 	"POST /login":                               {"422", "422", "422"}, // an empty form

@@ -34,7 +34,7 @@ type Config struct {
 	Hub       *session.Hub // tells open pages of ends; whoever made it runs it
 	Audit     audit.Log
 	Limiter   limit.Limiter
-	Web       fs.FS // templates/, static/, locales/
+	Web       fs.FS // templates/, static/, locales/, api/
 
 	// Ready are the stores that /readyz asks, by name.
 	Ready map[string]func(context.Context) error
@@ -53,6 +53,8 @@ type Server struct {
 	views   *views
 	assets  *static
 	handler http.Handler
+
+	document []byte // the OpenAPI document
 
 	pending sync.WaitGroup // afterwards
 	slots   chan struct{}
@@ -84,6 +86,9 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	if s.views, err = newViews(templates, s.texts, s.assets); err != nil {
+		return nil, err
+	}
+	if s.document, err = readOpenAPI(c.Web); err != nil {
 		return nil, err
 	}
 	s.handler = s.routes()

@@ -30,21 +30,14 @@ func (s *Server) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.take(r, limit.SignUpAddress, limit.AddressKey(exchangeOf(r.Context()).ip)); err != nil {
-		return s.refusedSignUp(w, r, f, err)
-	}
-	u, err := s.Users.SignUp(r.Context(), f)
-	again := false
+	u, err := s.newAccount(r, f)
 	if usernameTaken(err) {
 		if same, ok := s.submittedTwice(r, f); ok {
-			u, err, again = same, nil, true
+			u, err = same, nil
 		}
 	}
 	if err != nil {
 		return s.refusedSignUp(w, r, f, err)
-	}
-	if !again {
-		s.note(r, audit.Event{Kind: audit.SignUp, User: u.ID, Actor: u.ID})
 	}
 	// Only the first press of the button can have filled the places.
 	if err := s.startSession(w, r, session.New{User: u, Replace: true}); err != nil {
@@ -52,6 +45,20 @@ func (s *Server) signUp(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.rememberDevice(w, r, f.Username)
 	return seeOther(w, "/mypage")
+}
+
+// newAccount makes an account for somebody who signs up: user.Invalid,
+// *tooManyError, user.ErrBusy.
+func (s *Server) newAccount(r *http.Request, f user.SignUp) (user.User, error) {
+	if err := s.take(r, limit.SignUpAddress, limit.AddressKey(exchangeOf(r.Context()).ip)); err != nil {
+		return user.User{}, err
+	}
+	u, err := s.Users.SignUp(r.Context(), f)
+	if err != nil {
+		return user.User{}, err
+	}
+	s.note(r, audit.Event{Kind: audit.SignUp, User: u.ID, Actor: u.ID})
+	return u, nil
 }
 
 func parseSignUp(r *http.Request) (user.SignUp, error) {

@@ -28,7 +28,7 @@ func (s *Server) startSession(w http.ResponseWriter, r *http.Request, n session.
 }
 
 func (s *Server) endPrevious(r *http.Request, u user.User) error {
-	ctx, err := s.cookies.Load(r)
+	ctx, err := s.carried(r)
 	var ended *session.EndedError
 	switch {
 	case errors.Is(err, session.ErrNone), errors.As(err, &ended):

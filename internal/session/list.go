@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"gatehouse/internal/user"
 )
@@ -30,7 +31,7 @@ const maxPage = 1_000_000
 // that f names, and holds no more of them than the pages up to the asked one.
 func (m *Manager) Search(ctx context.Context, f Filter, number, size int) (Page, error) {
 	number, size = min(max(number, 1), maxPage), max(size, 1)
-	var top newest
+	top := first{order: LastSeenFirst}
 	users := map[user.ID]struct{}{}
 	total := 0
 	err := m.each(ctx, f, m.clock(), func(s Session) error {
@@ -44,24 +45,76 @@ func (m *Manager) Search(ctx context.Context, f Filter, number, size int) (Page,
 	}
 	pages := max(1, (total+size-1)/size)
 	number = min(number, pages)
-	rows := top.first(number * size)
+	rows := top.take(number * size)
 	rows = rows[min(len(rows), (number-1)*size):]
 	return Page{Sessions: rows, Total: total, Users: len(users), Number: number, Pages: pages}, nil
 }
 
-// newest keeps the sessions last seen, without keeping all it is shown.
-type newest []Session
+// Place is where a session stands in the order of Browse.
+type Place struct {
+	Began time.Time
+	ID    ID
+}
 
-func (n *newest) add(s Session, keep int) {
-	*n = append(*n, s)
-	if len(*n) >= 2*keep+64 { // sort now and then, not for each
-		*n = n.first(keep)
+// Listing is a part of the sessions that a filter selects.
+type Listing struct {
+	Sessions []Session // begun last first
+	More     bool      // there are some behind the last one
+	Total    int       // sessions selected, in all parts
+	Users    int       // users they belong to
+}
+
+// Browse returns the first size of the sessions that f selects and that stand
+// behind the place after; the zero Place stands before all. They are in the
+// order in which they began, the last first, and that order, unlike Search's,
+// never changes: who goes on behind the last session of each part misses none
+// and sees none twice, whatever starts, ends or is used meanwhile. It costs what
+// Search costs.
+func (m *Manager) Browse(ctx context.Context, f Filter, after Place, size int) (Listing, error) {
+	behind := Session{ID: after.ID, Began: after.Began}
+	top := first{order: begunLastFirst}
+	users := map[user.ID]struct{}{}
+	total, left := 0, 0
+	err := m.each(ctx, f, m.clock(), func(s Session) error {
+		total++
+		users[s.User] = struct{}{}
+		if after == (Place{}) || begunLastFirst(s, behind) > 0 {
+			left++
+			top.add(s, size)
+		}
+		return nil
+	})
+	if err != nil {
+		return Listing{}, err
+	}
+	return Listing{Sessions: top.take(size), More: left > size, Total: total, Users: len(users)}, nil
+}
+
+// first keeps the sessions that come first in order, without keeping all it is
+// shown.
+type first struct {
+	order func(a, b Session) int
+	rows  []Session
+}
+
+func (f *first) add(s Session, keep int) {
+	f.rows = append(f.rows, s)
+	if len(f.rows) >= 2*keep+64 { // sort now and then, not for each
+		f.rows = f.take(keep)
 	}
 }
 
-func (n newest) first(k int) []Session {
-	slices.SortFunc(n, LastSeenFirst)
-	return n[:min(k, len(n))]
+func (f *first) take(k int) []Session {
+	slices.SortFunc(f.rows, f.order)
+	return f.rows[:min(k, len(f.rows))]
+}
+
+// begunLastFirst orders sessions by what of them never changes.
+func begunLastFirst(a, b Session) int {
+	if c := b.Began.Compare(a.Began); c != 0 {
+		return c
+	}
+	return strings.Compare(string(a.ID), string(b.ID))
 }
 
 // LastSeenFirst orders sessions as every list shows them; ties by id, so that

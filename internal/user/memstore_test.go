@@ -103,7 +103,8 @@ func (m *memStore) List(_ context.Context, q Query) ([]User, int, error) {
 	if limit == 0 {
 		limit = 50
 	}
-	found = found[min(q.Offset, all):]
+	found = slices.DeleteFunc(found, func(u User) bool { return u.Username <= q.After })
+	found = found[min(q.Offset, len(found)):]
 	return found[:min(limit, len(found))], all, nil
 }
 

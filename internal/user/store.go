@@ -66,6 +66,7 @@ type Change struct {
 // Query selects accounts.
 type Query struct {
 	Text   string // part of username, name or e-mail address, any case; empty: all
+	After  string // only usernames that come after this one; the total counts all the same
 	Offset int
 	Limit  int // at most this many; 0 means 50
 }

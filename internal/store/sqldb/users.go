@@ -131,8 +131,8 @@ func (s *Users) List(ctx context.Context, query user.Query) (users []user.User, 
 			u, err := scanUser(rows)
 			users = append(users, u)
 			return err
-		}, selectUsers+`WHERE u.search LIKE $1 ESCAPE '\' ORDER BY u.username LIMIT $2 OFFSET $3`,
-			pattern, query.Limit, query.Offset)
+		}, selectUsers+`WHERE u.search LIKE $1 ESCAPE '\' AND u.username > $2 ORDER BY u.username LIMIT $3 OFFSET $4`,
+			pattern, storable(query.After), query.Limit, query.Offset)
 	})
 	return users, total, err
 }

@@ -207,6 +207,9 @@ func listPages(t *testing.T, s user.Store) {
 		{user.Query{Limit: 2, Offset: 2}, []string{"c", "d"}},
 		{user.Query{Limit: 2, Offset: 4}, []string{"e"}},
 		{user.Query{Limit: 2, Offset: 6}, nil},
+		{user.Query{Limit: 2, After: "b"}, []string{"c", "d"}},
+		{user.Query{After: "bb"}, []string{"c", "d", "e"}},
+		{user.Query{After: "e"}, nil},
 		{user.Query{}, []string{"a", "b", "c", "d", "e"}},
 	} {
 		users, total, err := s.List(ctx, test.q)
