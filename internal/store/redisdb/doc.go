@@ -14,6 +14,8 @@
 //	          after a renewal "replaced:" and the id that came after
 //	seq       the last entry of the ledger that has been applied
 //	ledger    the name of that ledger
+//	ending    the server on which an end of everyone is being carried out, kept
+//	          for seconds (ending.go)
 //	r:…       limiter state
 //	ended     channel (events.go): id and reason of every session that ends
 //	ended:…   channels (confirm.go): whether the nodes have heard of it

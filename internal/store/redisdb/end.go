@@ -97,6 +97,7 @@ func (s *Store) bringUp(ctx context.Context, keep session.ID, epoch user.Epoch) 
 
 // EndAll implements session.Store.
 func (s *Store) EndAll(ctx context.Context, epoch user.Epoch, why session.Why, now time.Time) (ended int, err error) {
+	defer s.noteEnding(ctx)()
 	if _, err := s.raise(ctx, "", epoch.All); err != nil {
 		return 0, err
 	}

@@ -66,21 +66,22 @@ var (
 type position struct {
 	seq    int64
 	ledger string // empty: a server that has never followed one
+	ending string // the server on which an end of everyone is under way
 }
 
 func positionOf(c redis.Conn) (p position, err error) {
-	reply, err := redis.Values(c.Do("MGET", "seq", "ledger"))
+	reply, err := redis.Values(c.Do("MGET", "seq", "ledger", "ending"))
 	if err != nil {
 		return p, err
 	}
-	var seq, name []byte
-	if _, err = redis.Scan(reply, &seq, &name); err != nil {
+	var seq, name, ending []byte
+	if _, err = redis.Scan(reply, &seq, &name, &ending); err != nil {
 		return p, err
 	}
 	if seq != nil {
 		p.seq, err = redis.Int64(seq, nil)
 	}
-	p.ledger = string(name)
+	p.ledger, p.ending = string(name), string(ending)
 	return p, err
 }
 
@@ -107,7 +108,7 @@ func (g *gate) prove(ctx context.Context, c *generationConn) error {
 		switch {
 		case p.ledger != "" && p.ledger != g.name:
 			return g.refuse(fmt.Errorf("%w (it follows ledger %.8s…, the database is %.8s…)", ErrOtherLedger, p.ledger, g.name))
-		case p.seq >= least && p.ledger != "":
+		case p.ledger != "" && (p.seq >= least || g.underWay(p, c.server)):
 			if err := g.notAhead(ctx, p); err != nil {
 				return err
 			}
@@ -312,10 +313,13 @@ func (g *gate) watch(ctx context.Context, c *client) {
 		}
 		err := g.raw.client.do(ctx, func(b boundConn) error {
 			p, err := positionOf(b)
-			if err == nil && p.seq < due {
-				return errBehind
+			if err != nil || p.seq >= due {
+				return err
 			}
-			return err
+			if server, err := serverOf(b); err != nil || g.underWay(p, server) {
+				return err
+			}
+			return errBehind
 		})
 		if err == nil || ctx.Err() != nil {
 			continue

@@ -30,6 +30,7 @@ var (
 	appliedScript = script("applied")
 	replayScript  = script("replay")
 	askScript     = script("ask")
+	endingScript  = script("ending")
 )
 
 // script returns the named script behind the functions they share.
