@@ -21,6 +21,7 @@ var (
 	errBadForm      = errors.New("server: form cannot be read")
 	errSelf         = errors.New("server: administrators cannot do this to themselves")
 	errHalfPassword = errors.New("server: password changed, other sessions not ended")
+	errSignUpClosed = errors.New("server: nobody may sign up")
 )
 
 // tooManyError refuses a try until wait has passed. bucket names the allowance

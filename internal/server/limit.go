@@ -68,6 +68,7 @@ func (s *Server) loginByTicket(w http.ResponseWriter, r *http.Request) error {
 	}
 	f := t.form()
 	if err := s.takeLogin(r, f.login); err != nil {
+		s.afterwards(r, func(r *http.Request) { s.noteLimitedLogin(r, f.login, err) })
 		return s.refusedLogin(w, r, f, err)
 	}
 	u, err := s.ticketHolder(r, t)
@@ -115,19 +116,19 @@ func (s *Server) endChosen(r *http.Request, u user.User) (chosen int, err error)
 	if err != nil {
 		return 0, err
 	}
-	var ids []session.ID
-	for _, one := range list {
-		if slices.Contains(r.PostForm["end"], string(one.ID)) {
-			ids = append(ids, one.ID)
-		}
+	list = slices.DeleteFunc(list, func(one session.Session) bool {
+		return !slices.Contains(r.PostForm["end"], string(one.ID))
+	})
+	ids := make([]session.ID, len(list))
+	for i, one := range list {
+		ids[i] = one.ID
 	}
-	if _, err := s.Sessions.End(r.Context(), ids, session.Why{Reason: session.Replaced, Actor: u.ID}); err != nil {
+	_, err = s.Sessions.End(r.Context(), ids, session.Why{Reason: session.Replaced, Actor: u.ID})
+	for _, one := range list {
+		s.noteRoom(r, u.ID, one, audit.RoomChosen, err)
+	}
+	if err != nil {
 		return 0, err
-	}
-	for _, one := range list {
-		if slices.Contains(ids, one.ID) {
-			s.note(r, audit.Event{Kind: audit.SessionEnded, User: u.ID, Actor: u.ID, Note: one.Device.String()})
-		}
 	}
 	return len(r.PostForm["end"]), nil
 }

@@ -64,8 +64,11 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.refusedLogin(w, r, f, err)
 	}
 	err = s.startLogin(w, r, u, f)
-	if errors.Is(err, session.ErrLimit) && s.AtLimit.asks() {
-		return s.askWhichToEnd(w, r, s.newTicket(u, f))
+	if errors.Is(err, session.ErrLimit) {
+		s.noteFull(r, u.ID, s.AtLimit.asks())
+		if s.AtLimit.asks() {
+			return s.askWhichToEnd(w, r, s.newTicket(u, f))
+		}
 	}
 	if err != nil {
 		return s.refusedLogin(w, r, f, err)

@@ -56,8 +56,13 @@ type New struct {
 	// Replace says that the sessions seen longest ago make room for this one
 	// if the user has as many as they may; they end as Replaced.
 	Replace bool
-	IP      netip.Addr
-	Device  Device
+	// Replaced, if not nil, is told each session that was asked to make room:
+	// with nil once it has ended, with an error if that may not be finished.
+	// It is also told when Start itself fails afterwards. Of a record that
+	// nobody can read, ID and User are known.
+	Replaced func(Session, error)
+	IP       netip.Addr
+	Device   Device
 }
 
 // Start creates the session named id. ErrEpoch if the user's sessions have been
@@ -87,7 +92,7 @@ func (m *Manager) Start(ctx context.Context, id ID, n New, data []byte) (Session
 	}
 	start := Start{Session: s, Limit: m.limits.PerUser}
 	if n.Replace {
-		return s, m.startReplacing(ctx, start)
+		return s, m.startReplacing(ctx, start, n.Replaced)
 	}
 	return s, m.store.Start(ctx, start)
 }
