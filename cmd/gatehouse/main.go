@@ -99,7 +99,9 @@ func (p program) fail(err error) int {
 	bad := errors.As(err, &invalid)
 	text := err.Error()
 	if bad {
-		text = strings.Join(sentences(invalid), "\n")
+		var judged policyError // the zero value: the default policy
+		errors.As(err, &judged)
+		text = strings.Join(sentences(invalid, judged.policy), "\n")
 	}
 	for line := range strings.Lines(text) {
 		fmt.Fprintln(p.stderr, "gatehouse:", strings.TrimSuffix(line, "\n"))

@@ -46,6 +46,9 @@ func Kinds() []Kind {
 	}
 }
 
+// MaxNote is how many characters of a reason are asked for and kept.
+const MaxNote = 200
+
 // Event is one thing that happened to one account, or with an empty User to an
 // account that does not exist, to a network or to everyone.
 type Event struct {

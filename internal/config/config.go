@@ -91,7 +91,7 @@ func (s Serve) Resolve(environ []string) (Config, error) {
 		LedgerLease:      p.duration("GATEHOUSE_LEDGER_LEASE", s.LedgerLease),
 		AuditKept:        p.durationWithin("GATEHOUSE_AUDIT_KEPT", s.AuditKept, time.Hour, 3650*24*time.Hour),
 		SignUp:           p.choice("GATEHOUSE_SIGNUP", s.SignUp, "open", "closed"),
-		PasswordMin:      p.number("GATEHOUSE_PASSWORD_MIN", s.PasswordMin, 8, 15),
+		PasswordMin:      s.minLength(&p),
 		TrustedProxies:   p.networks("GATEHOUSE_TRUSTED_PROXIES", s.TrustedProxies),
 		RateLimits:       p.choice("GATEHOUSE_RATE_LIMITS", s.RateLimits, "on", "off"),
 		InsecureCookie:   p.choice("GATEHOUSE_INSECURE_COOKIE", s.InsecureCookie, "true", "false"),
@@ -100,6 +100,18 @@ func (s Serve) Resolve(environ []string) (Config, error) {
 	p.idleWithin("GATEHOUSE_REMEMBER_IDLE", s.RememberIdle, c.RememberIdle, "GATEHOUSE_REMEMBER_LIFETIME", s.RememberLifetime, c.RememberLifetime)
 	p.cookieTravels(c.PublicURL, c.InsecureCookie)
 	return c, errors.Join(p...)
+}
+
+// MinLength returns the fewest characters of a new password, or an error as
+// [Stores.Resolve] does.
+func (s Passwords) MinLength() (int, error) {
+	var p problems
+	n := s.minLength(&p)
+	return n, errors.Join(p...)
+}
+
+func (s Passwords) minLength(p *problems) int {
+	return p.number("GATEHOUSE_PASSWORD_MIN", s.PasswordMin, 8, 15)
 }
 
 func (s Stores) resolve(p *problems, environ []string) StoreConfig {

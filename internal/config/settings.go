@@ -13,6 +13,12 @@ type Stores struct {
 	LogFormat       string `name:"log-format" env:"GATEHOUSE_LOG_FORMAT" default:"text" placeholder:"text|json" help:"Format of the log on standard error: text or json."`
 }
 
+// Passwords are the settings of whatever takes a new password: the server and
+// some commands. An empty value means the default.
+type Passwords struct {
+	PasswordMin string `name:"password-min" env:"GATEHOUSE_PASSWORD_MIN" default:"8" placeholder:"N" help:"Fewest characters of a new password, 8 to 15."`
+}
+
 // Serve are the settings of the server. An empty value means the default.
 type Serve struct {
 	Stores
@@ -28,10 +34,10 @@ type Serve struct {
 	LedgerLease      string `name:"ledger-lease" env:"GATEHOUSE_LEDGER_LEASE" default:"60s" placeholder:"TIME" help:"With Redis: how long sessions are still checked while the database does not answer; after that, checks answer 503, because this node cannot know what others have ended."`
 	AuditKept        string `name:"audit-kept" env:"GATEHOUSE_AUDIT_KEPT" default:"90d" placeholder:"TIME" help:"How long the audit log remembers, 1h to 3650d."`
 	SignUp           string `name:"signup" env:"GATEHOUSE_SIGNUP" default:"open" placeholder:"open|closed" help:"Whether people may sign up by themselves: open or closed."`
-	PasswordMin      string `name:"password-min" env:"GATEHOUSE_PASSWORD_MIN" default:"8" placeholder:"N" help:"Fewest characters of a new password, 8 to 15."`
-	TrustedProxies   string `name:"trusted-proxies" env:"GATEHOUSE_TRUSTED_PROXIES" default:"none" placeholder:"CIDR,..." help:"Addresses or networks of the reverse proxies whose X-Forwarded-For is believed, separated by commas; or none."`
-	RateLimits       string `name:"rate-limits" env:"GATEHOUSE_RATE_LIMITS" default:"on" placeholder:"on|off" help:"Whether log-ins and sign-ups are limited: on or off. Off is for load tests."`
-	InsecureCookie   string `name:"insecure-cookie" env:"GATEHOUSE_INSECURE_COOKIE" default:"false" placeholder:"true|false" help:"Send the session cookie over plain http on a host other than localhost: true or false. Anybody on the way can then take over sessions."`
+	Passwords
+	TrustedProxies string `name:"trusted-proxies" env:"GATEHOUSE_TRUSTED_PROXIES" default:"none" placeholder:"CIDR,..." help:"Addresses or networks of the reverse proxies whose X-Forwarded-For is believed, separated by commas; or none."`
+	RateLimits     string `name:"rate-limits" env:"GATEHOUSE_RATE_LIMITS" default:"on" placeholder:"on|off" help:"Whether log-ins and sign-ups are limited: on or off. Off is for load tests."`
+	InsecureCookie string `name:"insecure-cookie" env:"GATEHOUSE_INSECURE_COOKIE" default:"false" placeholder:"true|false" help:"Send the session cookie over plain http on a host other than localhost: true or false. Anybody on the way can then take over sessions."`
 }
 
 // Setting is one line of the configuration table.

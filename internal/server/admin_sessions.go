@@ -118,13 +118,10 @@ func (s *Server) lookUp(r *http.Request) (one session.Session, gone bool, err er
 
 func forcedBy(admin user.ID) session.Why { return session.Why{Reason: session.Forced, Actor: admin} }
 
-// maxReason bounds the text that an administrator gives as a reason.
-const maxReason = 200
-
 // reasonText returns the optional reason from the form, for the audit log.
 func reasonText(r *http.Request) string {
 	text := []rune(r.PostForm.Get("reason"))
-	return string(text[:min(len(text), maxReason)])
+	return string(text[:min(len(text), audit.MaxNote)])
 }
 
 // flashReceipt keeps what an end has done for the next page.
