@@ -23,7 +23,8 @@ func TestBrowser(t *testing.T) {
 		look     look
 	}{
 		"story":                         {embedded, 1, look{}},
-		"story with scripts disabled":   {embedded, 1, look{noScript: true, language: "ko"}},
+		"story with scripts disabled":   {embedded, 1, look{noScript: true}},
+		"the same in Korean":            {embedded, 1, look{noScript: true, language: "ko"}},
 		"story on Redis and PostgreSQL": {shared, 2, look{}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -132,10 +133,30 @@ func (s *Server) sendError(w http.ResponseWriter, r *http.Request, k kind, err e
 		sendProblem(w, r, k.status, title, text)
 		return
 	}
-	page := ErrorPage{Base: s.base(r, title, ""), Status: k.status, Message: text, BackURL: "/"}
+	page := ErrorPage{Base: s.base(r, title, ""), Status: k.status, Message: text, BackURL: "/", Again: s.again(r, k)}
 	if err := s.views.render(w, k.status, "error", page); err != nil {
 		s.Log.ErrorContext(r.Context(), "error page", "request", page.RequestID, "error", err.Error())
 	}
+}
+
+// again says how to repeat a request that failed for want of a store, or of
+// time. A form cannot be sent again by a link; the page that it is on can be
+// shown again.
+func (s *Server) again(r *http.Request, k kind) *Again {
+	if k.status != http.StatusServiceUnavailable || k.is == errHalfPassword {
+		return nil // a changed password is not changed again
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return &Again{URL: localPath(r.URL.RequestURI())}
+	}
+	a := &Again{Form: true}
+	if from, err := url.Parse(r.Referer()); err == nil && from.Scheme == s.PublicURL.Scheme && from.Host == s.PublicURL.Host {
+		a.URL = localPath(from.RequestURI())
+		if isLoginPage(from.RequestURI()) || from.Path == "/login/choose" { // to which localPath does not lead back
+			a.URL = loginURL(from.Query().Get("next"), "")
+		}
+	}
+	return a
 }
 
 // sendToLogin answers a request without a live session: a page of ours leads to
