@@ -58,8 +58,12 @@ type exited int
 // run runs the command that args name and returns its exit code.
 func run(ctx context.Context, p program, args []string) (code int) {
 	defer func() {
-		if e, ok := recover().(exited); ok {
-			code = int(e)
+		switch p := recover().(type) {
+		case nil:
+		case exited:
+			code = int(p)
+		default:
+			panic(p) // a fault of ours must not look like success
 		}
 	}()
 	var c commands
