@@ -30,6 +30,7 @@ deps: ## Install what the tests need, or say what is missing
 	need 'command -v redis-server' redis-server; \
 	need 'for d in $${PATH//:/ } /usr/lib/postgresql/*/bin; do [ -x $$d/postgres ] && [ -x $$d/initdb ] && exit_ok=1; done; [ -n "$${exit_ok:-}" ]' postgresql; \
 	need 'command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable' chromium; \
+	need 'command -v nginx || test -x /usr/sbin/nginx' nginx-light; \
 	need 'fc-list :lang=ko | grep .' 'fontconfig fonts-noto-cjk'; \
 	need 'echo "#include <stdlib.h>" | gcc -x c -fsyntax-only -' 'gcc libc6-dev'; \
 	if [ -z "$$missing" ]; then exit 0; fi; \

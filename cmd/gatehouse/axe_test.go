@@ -30,7 +30,7 @@ var (
 )
 
 // accessible fails the test for everything that axe finds wrong on the page that
-// by shows, light or dark.
+// by shows, light or dark, and on a narrow screen where lists become cards.
 func (v *tour) accessible(s stop) {
 	v.Helper()
 	eval[chromedp.Void](s.by, axe+"; undefined")
@@ -42,6 +42,14 @@ func (v *tour) accessible(s stop) {
 		v.Errorf("%s, dark: %s", s.name, problem)
 	}
 	s.by.scheme("light")
+	if s.by.count("table, .rows") == 0 {
+		return
+	}
+	s.by.size(narrowest, 800)
+	for _, problem := range axeFinds(s.by, allRules) {
+		v.Errorf("%s, %d px: %s", s.name, narrowest, problem)
+	}
+	s.by.size(1280, 800)
 }
 
 // axe finds what is wrong if something is.

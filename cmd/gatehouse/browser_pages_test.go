@@ -139,10 +139,16 @@ func (v *tour) stops(look func(stop)) {
 	visit(v.user, "password", at("/mypage/password"))
 	visit(v.user, "password wrong", then("/mypage/password", "password-form", "current=x", "password=mina"))
 	visit(v.user, "error 403", at("/admin/sessions"))
+	visit(v.user, "error 404 signed in", at("/no/such/page"))
+	v.keepsNavigation(v.user)
 
 	visit(v.admin, "admin_sessions", at("/admin/sessions"))
 	visit(v.admin, "admin_sessions found", at("/admin/sessions?q=mina"))
 	visit(v.admin, "admin_sessions none", at("/admin/sessions?q=nobody"))
+	visit(v.admin, "confirm everyone", at("/admin/sessions/end?everyone=yes"))
+	visit(v.admin, "admin_audit", at("/admin/audit"))
+	visit(v.admin, "admin_audit none", at("/admin/audit?q=nobody"))
+	visit(v.admin, "admin_audit wrong", at("/admin/audit?q=192.0.2.0/33"))
 	visit(v.admin, "admin_users", at("/admin/users"))
 	visit(v.admin, "admin_users 2", at("/admin/users?page=2"))
 	visit(v.admin, "admin_users found", at("/admin/users?q=vanden"))
@@ -161,7 +167,34 @@ func (v *tour) stops(look func(stop)) {
 	visit(v.admin, "confirm end", endOf("haruto"))
 	visit(v.admin, "admin_sessions receipt", func(b *tab) { b.send("confirm-form", "reason=tour") })
 
-	lost := v.visitor(v.away, "mina")
+	lost, posting := v.visitor(v.away, "mina"), v.visitor(v.away, "mina")
+	posting.open("/mypage/password")
 	v.redis.Kill()
 	visit(lost, "error 503", at("/mypage"))
+	visit(posting, "error 503 posted", func(b *tab) { b.send("password-form", "current=x", "password=another kettle 99") })
+	v.redis.Start()
+	v.triesAgain(lost, "mypage", "/mypage")
+	v.triesAgain(posting, "password", "/mypage/password")
+}
+
+// keepsNavigation fails the test unless the page that b shows leads on to where
+// its person may go.
+func (v *tour) keepsNavigation(b *tab) {
+	v.Helper()
+	if b.count("header nav a[href='/mypage']") != 1 || b.count("#logout-form") != 1 {
+		v.Errorf("%s leaves somebody signed in without a way on:\n%s", b.at(), b.text())
+	}
+}
+
+// triesAgain presses the button of a 503 page until the store is back and the
+// page there.
+func (v *tour) triesAgain(b *tab, name, address string) {
+	v.Helper()
+	eventually(v, "Try again leads to "+name, func() bool {
+		if eval[string](b, "document.body.dataset.page") == "error" {
+			b.click("main a.button:not(.quiet)")
+		}
+		return eval[string](b, "document.body.dataset.page") == name
+	})
+	b.is(name, address)
 }

@@ -24,6 +24,7 @@ type look struct {
 	language  string // "ko" or "en"; empty: en
 	userAgent string // empty: Chrome on Windows
 	noScript  bool   // scripts are disabled
+	cut       bool   // something on the way may cut connections
 }
 
 // tab is a browser with one tab and cookies of its own. What must not happen
@@ -42,7 +43,7 @@ func openTab(t testing.TB, ctx context.Context, n *node, l look) *tab {
 	b := &tab{t: t, ctx: ctx}
 	b.on(n)
 	b.do() // opens it, which must not be timed: see chromedp.NewContext
-	watchPages(b)
+	watchPages(b, l.cut)
 	if l.language == "" {
 		l.language = "en"
 	}

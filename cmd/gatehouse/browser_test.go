@@ -23,7 +23,8 @@ func TestBrowser(t *testing.T) {
 		look     look
 	}{
 		"story":                         {embedded, 1, look{}},
-		"story with scripts disabled":   {embedded, 1, look{noScript: true, language: "ko"}},
+		"story with scripts disabled":   {embedded, 1, look{noScript: true}},
+		"the same in Korean":            {embedded, 1, look{noScript: true, language: "ko"}},
 		"story on Redis and PostgreSQL": {shared, 2, look{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -372,7 +373,7 @@ func testWatch(t *testing.T, chromium context.Context, n *node) {
 	inner.ctx, _ = chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	t.Cleanup(func() { check(t, chromedp.Cancel(inner.ctx)) })
 	inner.on(n).do()
-	w := watchPages(inner)
+	w := watchPages(inner, false)
 	for what, script := range map[string]string{
 		"inline style":     "document.body.setAttribute('style', 'color: red')",
 		"inline script":    "document.body.append(Object.assign(document.createElement('script'), {text: '1'}))",

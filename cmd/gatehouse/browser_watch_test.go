@@ -18,15 +18,17 @@ import (
 // else, a violation of the Content-Security-Policy, an error in a script,
 // anything written to the console, and what the browser itself finds wrong.
 type watch struct {
+	cut   bool // connections may break
 	mu    sync.Mutex
 	notes []string
 }
 
 // watchPages watches b until its test ends, and fails the test then if there
-// was something to note.
-func watchPages(b *tab) *watch {
+// was something to note. cut says that connections may break, which browsers
+// write to the console.
+func watchPages(b *tab, cut bool) *watch {
 	b.t.Helper()
-	w := &watch{}
+	w := &watch{cut: cut}
 	call(b, audits.Enable, cdp.Empty{})
 	if err := chromedp.Listen(b.ctx, w.see); err != nil {
 		b.t.Fatal(err)
@@ -65,6 +67,9 @@ func (w *watch) see(event any) {
 		// A refusal that we answer with a page is logged as an error, too.
 		if e.Entry.Source == log.EntrySourceNetwork && strings.Contains(e.Entry.Text, "responded with a status of") &&
 			!strings.Contains(e.Entry.URL, "/static/") {
+			return
+		}
+		if w.cut && e.Entry.Source == log.EntrySourceNetwork && strings.Contains(e.Entry.Text, "net::ERR_") {
 			return
 		}
 		w.note("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)

@@ -56,6 +56,13 @@ func (a answer) location() string { return a.header.Get("Location") }
 
 var transport = &http.Transport{MaxIdleConnsPerHost: 64}
 
+func (n *node) transport() *http.Transport {
+	if n.via != nil {
+		return n.via
+	}
+	return transport
+}
+
 // send sends a request and keeps the cookies of the answer. A body makes it a
 // form that is posted.
 func (c *client) send(n *node, method, path string, form url.Values) (answer, error) {
@@ -86,7 +93,7 @@ func (c *client) send(n *node, method, path string, form url.Values) (answer, er
 
 	began := time.Now()
 	resp, err := (&http.Client{
-		Transport:     transport,
+		Transport:     n.transport(),
 		Timeout:       patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}).Do(req)

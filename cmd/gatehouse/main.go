@@ -59,8 +59,12 @@ type exited int
 // run runs the command that args name and returns its exit code.
 func run(ctx context.Context, p program, args []string) (code int) {
 	defer func() {
-		if e, ok := recover().(exited); ok {
-			code = int(e)
+		switch p := recover().(type) {
+		case nil:
+		case exited:
+			code = int(p)
+		default:
+			panic(p) // a fault of ours must not look like success
 		}
 	}()
 	var c commands
@@ -100,7 +104,9 @@ func (p program) fail(err error) int {
 	bad := errors.As(err, &invalid)
 	text := err.Error()
 	if bad {
-		text = strings.Join(sentences(invalid), "\n")
+		var judged policyError // the zero value: the default policy
+		errors.As(err, &judged)
+		text = strings.Join(sentences(invalid, judged.policy), "\n")
 	}
 	for line := range strings.Lines(text) {
 		fmt.Fprintln(p.stderr, "gatehouse:", strings.TrimSuffix(line, "\n"))

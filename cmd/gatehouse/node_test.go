@@ -94,8 +94,9 @@ func inBothSetUps(t *testing.T, test func(t *testing.T, first, other *node), pai
 // node is one running server.
 type node struct {
 	settings
-	stdout, stderr fmt.Stringer // what it has printed so far
-	url, addr      string       // where it listens
+	stdout, stderr fmt.Stringer    // what it has printed so far
+	url, addr      string          // where it listens
+	via            *http.Transport // how to get there; nil: directly
 
 	stop func() int // asks it to stop and returns its exit code
 	kill func()     // SIGKILL, if it is a process of its own

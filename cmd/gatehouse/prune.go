@@ -11,6 +11,11 @@ import (
 // different moments.
 const pruneEvery = 10 * time.Minute
 
+// clocksDisagree is by how much the clock of this node may be ahead of the one
+// by which an end was recorded, or by which the session lives that it ended. An
+// end that is forgotten too early could come undone.
+const clocksDisagree = 24 * time.Hour
+
 // prune removes what nobody will ask for again, now and then until ctx ends.
 // longest is the longest lifetime of a session: an older end cannot matter.
 // auditKept is how long the audit log remembers.
@@ -29,7 +34,7 @@ func (s *stores) prune(ctx context.Context, log *slog.Logger, longest, auditKept
 func (s *stores) pruneOnce(ctx context.Context, log *slog.Logger, now time.Time, longest, auditKept time.Duration) {
 	for what, prune := range map[string]func() (int, error){
 		"sessions":     func() (int, error) { return s.db.PruneSessions(ctx, now) },
-		"ledger":       func() (int, error) { return s.db.PruneLedger(ctx, now.Add(-longest)) },
+		"ledger":       func() (int, error) { return s.db.PruneLedger(ctx, now.Add(-longest-clocksDisagree)) },
 		"set-up codes": func() (int, error) { return s.db.PruneSetupCodes(ctx, now) },
 		"audit log":    func() (int, error) { return s.db.Audit().Prune(ctx, now.Add(-auditKept)) },
 	} {

@@ -13,8 +13,9 @@ import (
 const narrowest = 320
 
 // layout looks at the page as it is laid out: how wide it is, what reaches over
-// the edge, and which targets are smaller than 24 px (WCAG 2.2, 2.5.8; links
-// inside a sentence may be).
+// the edge, which targets are smaller than 24 px (WCAG 2.2, 2.5.8; links
+// inside a sentence may be), how many lines the navigation takes, and which
+// groups of an address are torn apart.
 const layout = `(() => {
 	const name = e => e.tagName.toLowerCase() + (e.id && "#" + e.id) + " " + (e.getAttribute("aria-label") || e.innerText || e.name || "").slice(0, 40);
 	const inText = e => getComputedStyle(e).display === "inline" &&
@@ -30,11 +31,16 @@ const layout = `(() => {
 		Over: [...document.querySelectorAll("main *, header *, footer *")]
 			.filter(e => shown(e) && !e.closest("thead, .unseen, svg") && (box(e).right > innerWidth + 0.5 || box(e).left < -0.5))
 			.map(name),
+		Lines: new Set([...document.querySelectorAll("header nav li")].map(e => box(e).top)).size,
+		Torn: [...document.querySelectorAll(".ip")].filter(shown).flatMap(e => [...e.childNodes]).filter(n => n.nodeType === Node.TEXT_NODE && n.data.includes(":"))
+			.filter(n => { const r = document.createRange(); r.selectNode(n); return new Set([...r.getClientRects()].map(c => c.top)).size > 1; })
+			.map(n => n.data),
 	};
 })()`
 
-// reflows fails the test if the page that by shows scrolls sideways or has
-// targets that are too small, on the narrowest screen or on a wide one.
+// reflows fails the test if the page that by shows scrolls sideways, has
+// targets that are too small, a navigation of more than two lines or an address
+// broken within a group, on the narrowest screen or on a wide one.
 func (v *tour) reflows(s stop) {
 	v.Helper()
 	for _, width := range []int64{narrowest, 1280} {
@@ -46,13 +52,17 @@ func (v *tour) reflows(s stop) {
 		if len(seen.Small) > 0 || seen.Targets < 3 {
 			v.Errorf("%s at %d px: of %d targets these are too small: %q", s.name, width, seen.Targets, seen.Small)
 		}
+		if seen.Lines > 2 || len(seen.Torn) > 0 {
+			v.Errorf("%s at %d px: the navigation takes %d lines; torn apart: %q", s.name, width, seen.Lines, seen.Torn)
+		}
 	}
 }
 
 // laidOut is what layout returns.
 type laidOut struct {
-	Width, Targets int64
-	Small, Over    []string
+	Width, Targets    int64
+	Lines             int
+	Small, Over, Torn []string
 }
 
 func layOut(b *tab) laidOut { b.t.Helper(); return eval[laidOut](b, layout) }
@@ -64,6 +74,13 @@ func TestReflow(t *testing.T) {
 	b.size(narrowest, 800)
 	eval[chromedp.Void](b, "document.querySelector('#username').style.width = '400px'; document.querySelector('#login-form button:not([type])').style.cssText = 'min-height: 0; height: 20px'; undefined")
 	if seen := layOut(b); seen.Width <= narrowest || len(seen.Over) == 0 || len(seen.Small) != 1 {
+		t.Errorf("it does not see what is wrong: %+v", seen)
+	}
+	b.open("/login")
+	eval[chromedp.Void](b, `document.querySelector("header").insertAdjacentHTML("beforeend", "<nav><ul>" + "<li>one two three</li>".repeat(12) + "</ul></nav>");
+		document.querySelector("main").insertAdjacentHTML("beforeend", "<p class=ip>2001:<wbr>db8:<wbr>" + "f".repeat(80) + ":</p>");
+		document.querySelector("main .ip").style.overflowWrap = "anywhere"; undefined`)
+	if seen := layOut(b); seen.Lines <= 2 || len(seen.Torn) != 1 {
 		t.Errorf("it does not see what is wrong: %+v", seen)
 	}
 }

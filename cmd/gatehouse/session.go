@@ -95,9 +95,9 @@ func printJSON(p program, list []session.Session) error {
 type sessionEndCmd struct {
 	config.Stores
 	filterFlags
+	whyFlag
 	ID     *idFlag `help:"The session of this id." placeholder:"ID"`
 	All    bool    `help:"Everyone's."`
-	Reason string  `help:"Why, for the audit log." placeholder:"TEXT"`
 	DryRun bool    `name:"dry-run" help:"Only say what would be ended."`
 }
 
@@ -183,7 +183,7 @@ func (c sessionEndCmd) done(ctx context.Context, p program, s *stores, f session
 	} else {
 		fmt.Fprintln(p.stdout, receiptText(r))
 	}
-	e := audit.Event{Kind: audit.KindOfEnd(f.Everyone, len(f.IDs) == 1), Note: c.Reason,
+	e := audit.Event{Kind: audit.KindOfEnd(f.Everyone, len(f.IDs) == 1), Note: string(c.Reason),
 		Detail: audit.Detail{Ended: r.Ended, Partial: err != nil}}
 	for _, one := range audit.Ended(e, f.String(), r.Hit) {
 		err = errors.Join(err, s.note(ctx, one))

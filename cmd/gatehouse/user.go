@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"gatehouse/internal/audit"
 	"gatehouse/internal/config"
@@ -55,6 +56,22 @@ func findUser(ctx context.Context, users user.Store, name string) (user.User, er
 	return u, err
 }
 
+// newPassword is what a command needs that takes a new password.
+type newPassword struct {
+	config.Passwords
+	PasswordStdin bool `name:"password-stdin" help:"Read the password from standard input (one line)."`
+}
+
+// read returns the password from standard input and the policy that it has to
+// satisfy.
+func (n newPassword) read(p program) (password string, policy user.Policy, err error) {
+	if policy.MinLength, err = n.MinLength(); err != nil {
+		return "", policy, usageError{err}
+	}
+	password, err = p.password(n.PasswordStdin)
+	return password, policy, err
+}
+
 // service returns the account rules over the database. A command computes one
 // hash at most.
 func (s *stores) service(policy user.Policy) (*user.Service, error) {
@@ -76,20 +93,20 @@ func (s *stores) note(ctx context.Context, e audit.Event) error {
 
 type userCreateCmd struct {
 	config.Stores
-	Name          string `arg:"" help:"Username."`
-	Admin         bool   `help:"Make an administrator."`
-	Email         string `help:"E-mail address." placeholder:"ADDRESS"`
-	PasswordStdin bool   `name:"password-stdin" help:"Read the password from standard input (one line)."`
+	newPassword
+	Name  string `arg:"" help:"Username."`
+	Admin bool   `help:"Make an administrator."`
+	Email string `help:"E-mail address." placeholder:"ADDRESS"`
 }
 
 // Run makes an account.
 func (c userCreateCmd) Run(ctx context.Context, p program) error {
-	password, err := p.password(c.PasswordStdin)
+	password, policy, err := c.read(p)
 	if err != nil {
 		return err
 	}
 	return withUsers(ctx, p, c.Stores, func(s *stores, _ *sqldb.Users) error {
-		service, err := s.service(user.Policy{})
+		service, err := s.service(policy)
 		if err != nil {
 			return err
 		}
@@ -99,7 +116,7 @@ func (c userCreateCmd) Run(ctx context.Context, p program) error {
 		}
 		u, err := service.Create(ctx, user.SignUp{Username: c.Name, Password: password, Email: c.Email}, role)
 		if err != nil {
-			return err
+			return judgedBy(policy, err)
 		}
 		fmt.Fprintf(p.stdout, "created %s (%s)\n", u.Username, u.Role)
 		return s.note(ctx, audit.Event{Kind: audit.Create, User: u.ID, Detail: audit.Detail{To: role}})
@@ -149,8 +166,25 @@ func (c userListCmd) Run(ctx context.Context, p program) error {
 	})
 }
 
+// whyFlag is for commands that do something to somebody.
+type whyFlag struct {
+	Reason reason `help:"Why, for the audit log." placeholder:"TEXT"`
+}
+
+// reason is the value of --reason.
+type reason string
+
+// Validate makes kong refuse what the pages would not take either.
+func (r reason) Validate() error {
+	if n := utf8.RuneCountInString(string(r)); n > audit.MaxNote {
+		return fmt.Errorf("it has %d characters, and %d fit", n, audit.MaxNote)
+	}
+	return nil
+}
+
 type userDisableCmd struct {
 	config.Stores
+	whyFlag
 	Name string `arg:"" help:"Username or e-mail address."`
 }
 
@@ -161,7 +195,7 @@ func (c userDisableCmd) Run(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		return s.changed(ctx, p, u, epoch, session.Disabled, audit.Event{Kind: audit.Disable}, "disabled "+u.Username)
+		return s.changed(ctx, p, u, epoch, session.Disabled, audit.Event{Kind: audit.Disable, Note: string(c.Reason)}, "disabled "+u.Username)
 	})
 }
 
@@ -180,6 +214,7 @@ func (s *stores) changed(ctx context.Context, p program, u user.User, epoch user
 
 type userEnableCmd struct {
 	config.Stores
+	whyFlag
 	Name string `arg:"" help:"Username or e-mail address."`
 }
 
@@ -190,12 +225,13 @@ func (c userEnableCmd) Run(ctx context.Context, p program) error {
 			return err
 		}
 		fmt.Fprintf(p.stdout, "enabled %s\n", u.Username)
-		return s.note(ctx, audit.Event{Kind: audit.Enable, User: u.ID})
+		return s.note(ctx, audit.Event{Kind: audit.Enable, User: u.ID, Note: string(c.Reason)})
 	})
 }
 
 type userRoleCmd struct {
 	config.Stores
+	whyFlag
 	Name string `arg:"" help:"Username or e-mail address."`
 	Role string `arg:"" help:"user or admin."`
 }
@@ -217,31 +253,33 @@ func (c userRoleCmd) Run(ctx context.Context, p program) error {
 			text = u.Username + " was already " + string(role)
 			e = audit.Event{Kind: audit.SessionsEnded}
 		}
+		e.Note = string(c.Reason)
 		return s.changed(ctx, p, u, epoch, session.Forced, e, text)
 	})
 }
 
 type userPasswordCmd struct {
 	config.Stores
-	Name          string `arg:"" help:"Username or e-mail address."`
-	PasswordStdin bool   `name:"password-stdin" help:"Read the password from standard input (one line)."`
+	whyFlag
+	newPassword
+	Name string `arg:"" help:"Username or e-mail address."`
 }
 
 // Run sets an account's password and ends its sessions.
 func (c userPasswordCmd) Run(ctx context.Context, p program) error {
-	password, err := p.password(c.PasswordStdin)
+	password, policy, err := c.read(p)
 	if err != nil {
 		return err
 	}
 	return withUser(ctx, p, c.Stores, c.Name, func(s *stores, _ *sqldb.Users, u user.User) error {
-		service, err := s.service(user.Policy{})
+		service, err := s.service(policy)
 		if err != nil {
 			return err
 		}
 		epoch, err := service.ResetPassword(ctx, u.ID, password, user.Change{At: time.Now()})
 		if err != nil {
-			return err
+			return judgedBy(policy, err)
 		}
-		return s.changed(ctx, p, u, epoch, session.Password, audit.Event{Kind: audit.PasswordReset}, "changed the password of "+u.Username)
+		return s.changed(ctx, p, u, epoch, session.Password, audit.Event{Kind: audit.PasswordReset, Note: string(c.Reason)}, "changed the password of "+u.Username)
 	})
 }

@@ -16,31 +16,38 @@ type Kind string
 // A session that expires is no event: nobody did it, and the log-in together
 // with the configured deadlines says when it was.
 const (
-	Setup          Kind = "setup"   // the first administrator, by the one-time link
-	SignUp         Kind = "signup"  // by the person
-	Create         Kind = "created" // an account made for somebody
-	Login          Kind = "login"
-	LoginFailed    Kind = "login_failed"
-	LoginLimited   Kind = "login_limited" // refused unread: too many tries
-	Logout         Kind = "logout"
-	SessionEnded   Kind = "session_ended"   // one session, by its user or an administrator
-	SessionsEnded  Kind = "sessions_ended"  // several of a user, or of a network
-	EveryoneEnded  Kind = "everyone_ended"  // every session there is
-	PasswordFailed Kind = "password_failed" // a change, with a wrong current password
-	PasswordChange Kind = "password"
-	PasswordReset  Kind = "password_reset" // by somebody else
-	Disable        Kind = "disabled"
-	Enable         Kind = "enabled"
-	RoleChange     Kind = "role"
+	Setup           Kind = "setup"          // the first administrator, by the one-time link
+	SignUp          Kind = "signup"         // by the person
+	SignUpRefused   Kind = "signup_refused" // see Detail.Refused; not for mistakes in the form
+	Create          Kind = "created"        // an account made for somebody
+	Login           Kind = "login"
+	LoginFailed     Kind = "login_failed"
+	LoginLimited    Kind = "login_limited" // refused unread: too many tries
+	LoginFull       Kind = "login_full"    // the password was right, but there are as many sessions as may be
+	Logout          Kind = "logout"
+	SessionEnded    Kind = "session_ended"    // one session, by its user or an administrator
+	SessionsEnded   Kind = "sessions_ended"   // several of a user, or of a network
+	EveryoneEnded   Kind = "everyone_ended"   // every session there is
+	PasswordFailed  Kind = "password_failed"  // a change, with a wrong current password
+	PasswordLimited Kind = "password_limited" // a change refused unread: too many tries
+	PasswordChange  Kind = "password"
+	PasswordReset   Kind = "password_reset" // by somebody else
+	Disable         Kind = "disabled"
+	Enable          Kind = "enabled"
+	RoleChange      Kind = "role"
 )
 
 // Kinds returns all of them, in the order in which a filter offers them.
 func Kinds() []Kind {
 	return []Kind{
-		Login, LoginFailed, LoginLimited, Logout, SessionEnded, SessionsEnded, EveryoneEnded,
-		Setup, SignUp, Create, PasswordChange, PasswordReset, PasswordFailed, Disable, Enable, RoleChange,
+		Login, LoginFailed, LoginLimited, LoginFull, Logout, SessionEnded, SessionsEnded, EveryoneEnded,
+		Setup, SignUp, SignUpRefused, Create,
+		PasswordChange, PasswordReset, PasswordFailed, PasswordLimited, Disable, Enable, RoleChange,
 	}
 }
+
+// MaxNote is how many characters of a reason are asked for and kept.
+const MaxNote = 200
 
 // Event is one thing that happened to one account, or with an empty User to an
 // account that does not exist, to a network or to everyone.
@@ -65,7 +72,30 @@ type Detail struct {
 	Remember bool      `json:"remember,omitempty"` // Login: on a device that is kept signed in
 	Replaced bool      `json:"replaced,omitempty"` // SessionEnded: by a new log-in in the same browser
 	Target   string    `json:"target,omitempty"`   // SessionEnded: the device; SessionsEnded: the network
+	Room     Room      `json:"room,omitempty"`     // SessionEnded: to make room for a log-in, and who chose it
+	Asked    bool      `json:"asked,omitempty"`    // LoginFull: the person may choose which session ends
+	Refused  Refusal   `json:"refused,omitempty"`  // SignUpRefused
 }
+
+// Room says who chose a session to end for a log-in of the same user, who had as
+// many as they may.
+type Room string
+
+// Who it can be.
+const (
+	RoomChosen Room = "chosen" // the person at the log-in
+	RoomOldest Room = "oldest" // nobody: it was the one seen longest ago
+)
+
+// Refusal says why a sign-up was refused.
+type Refusal string
+
+// Why it can be.
+const (
+	RefusedMany   Refusal = "many"   // too many tries
+	RefusedClosed Refusal = "closed" // nobody may sign up
+	RefusedTaken  Refusal = "taken"  // somebody has the username or e-mail address
+)
 
 // By says who stands behind an event.
 type By int
@@ -85,7 +115,7 @@ func (e Event) By() By {
 		return BySelf
 	case e.Actor != "":
 		return ByOther
-	case e.Kind == LoginFailed || e.Kind == LoginLimited:
+	case e.Kind == LoginFailed || e.Kind == LoginLimited || e.Kind == SignUpRefused:
 		return ByNobody
 	}
 	return ByOperator

@@ -99,7 +99,7 @@ func (s Serve) Resolve(environ []string) (Config, error) {
 		LedgerLease:      p.duration("GATEHOUSE_LEDGER_LEASE", s.LedgerLease),
 		AuditKept:        p.durationWithin("GATEHOUSE_AUDIT_KEPT", s.AuditKept, time.Hour, 3650*24*time.Hour),
 		SignUp:           p.choice("GATEHOUSE_SIGNUP", s.SignUp, "open", "closed"),
-		PasswordMin:      p.number("GATEHOUSE_PASSWORD_MIN", s.PasswordMin, 8, 15),
+		PasswordMin:      s.minLength(&p),
 		TokenAlg:         p.oneOf("GATEHOUSE_TOKEN_ALG", s.TokenAlg, "EdDSA", "ES256"),
 		TokenLifetime:    p.wholeSeconds("GATEHOUSE_TOKEN_LIFETIME", s.TokenLifetime, time.Second, 15*time.Minute),
 		TokenAudience:    p.audience("GATEHOUSE_TOKEN_AUDIENCE", s.TokenAudience),
@@ -112,6 +112,18 @@ func (s Serve) Resolve(environ []string) (Config, error) {
 	p.idleWithin("GATEHOUSE_REMEMBER_IDLE", s.RememberIdle, c.RememberIdle, "GATEHOUSE_REMEMBER_LIFETIME", s.RememberLifetime, c.RememberLifetime)
 	p.cookieTravels(c.PublicURL, c.InsecureCookie)
 	return c, errors.Join(p...)
+}
+
+// MinLength returns the fewest characters of a new password, or an error as
+// [Stores.Resolve] does.
+func (s Passwords) MinLength() (int, error) {
+	var p problems
+	n := s.minLength(&p)
+	return n, errors.Join(p...)
+}
+
+func (s Passwords) minLength(p *problems) int {
+	return p.number("GATEHOUSE_PASSWORD_MIN", s.PasswordMin, 8, 15)
 }
 
 func (s Stores) resolve(p *problems, environ []string) StoreConfig {

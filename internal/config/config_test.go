@@ -84,7 +84,7 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 		Stores:    Stores{DatabaseURL: NewSecret("mysql://u:hunter2@db"), RedisURL: NewSecret("redis://:hunter2@h/x"), LogFormat: "xml"},
 		Addr:      "8080",
 		PublicURL: "localhost:8080", SessionIdle: "60", SessionLifetime: "500d", RememberIdle: "4d", RememberLifetime: "3d",
-		SignUp: "yes", PasswordMin: "7", TrustedProxies: "10.0.0.1,proxy,0.0.0.0/0", RateLimits: "true", InsecureCookie: "1",
+		SignUp: "yes", Passwords: Passwords{PasswordMin: "7"}, TrustedProxies: "10.0.0.1,proxy,0.0.0.0/0", RateLimits: "true", InsecureCookie: "1",
 	}
 	_, err := s.Resolve(nil)
 	if err == nil {

@@ -15,6 +15,12 @@ type Stores struct {
 	LogFormat       string `name:"log-format" env:"GATEHOUSE_LOG_FORMAT" default:"text" placeholder:"text|json" help:"Format of the log on standard error: text or json."`
 }
 
+// Passwords are the settings of whatever takes a new password: the server and
+// some commands. An empty value means the default.
+type Passwords struct {
+	PasswordMin string `name:"password-min" env:"GATEHOUSE_PASSWORD_MIN" default:"8" placeholder:"N" help:"Fewest characters of a new password, 8 to 15."`
+}
+
 // Serve are the settings of the server. An empty value means the default.
 type Serve struct {
 	Stores
@@ -30,7 +36,7 @@ type Serve struct {
 	LedgerLease      string `name:"ledger-lease" env:"GATEHOUSE_LEDGER_LEASE" default:"60s" placeholder:"TIME" help:"With Redis: how long sessions are still checked while the database does not answer; after that, checks answer 503, because this node cannot know what others have ended."`
 	AuditKept        string `name:"audit-kept" env:"GATEHOUSE_AUDIT_KEPT" default:"90d" placeholder:"TIME" help:"How long the audit log remembers, 1h to 3650d."`
 	SignUp           string `name:"signup" env:"GATEHOUSE_SIGNUP" default:"open" placeholder:"open|closed" help:"Whether people may sign up by themselves: open or closed."`
-	PasswordMin      string `name:"password-min" env:"GATEHOUSE_PASSWORD_MIN" default:"8" placeholder:"N" help:"Fewest characters of a new password, 8 to 15."`
+	Passwords
 	TokenAlg         string `name:"token-alg" env:"GATEHOUSE_TOKEN_ALG" default:"EdDSA" placeholder:"EdDSA|ES256" help:"How access tokens are signed: EdDSA (Ed25519) or ES256."`
 	TokenLifetime    string `name:"token-lifetime" env:"GATEHOUSE_TOKEN_LIFETIME" default:"60s" placeholder:"TIME" help:"How long an access token counts, 1s to 15m: so long may other services, which do not ask, take an ended session for alive."`
 	TokenAudience    string `name:"token-audience" env:"GATEHOUSE_TOKEN_AUDIENCE" placeholder:"TEXT" help:"Whom access tokens are for (the claim aud): a URL or a name. Empty: the public URL."`

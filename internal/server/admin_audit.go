@@ -180,6 +180,9 @@ func (t *translator) facts(e audit.Event) []string {
 	add(d.Remember, func() string { return t.T("remembered") })
 	add(d.Target != "", func() string { return t.T("audit_target", "What", d.Target) })
 	add(d.Replaced, func() string { return t.T("audit_replaced") })
+	add(d.Room != "", func() string { return t.T("audit_room_" + string(d.Room)) })
+	add(d.Asked, func() string { return t.T("audit_asked") })
+	add(d.Refused != "", func() string { return t.T("audit_refused_" + string(d.Refused)) })
 	// Of one session or a log-out it goes without saying.
 	add(d.Ended > 0 && e.Kind != audit.SessionEnded && e.Kind != audit.Logout,
 		func() string { return t.T("audit_ended", "Count", d.Ended) })

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
@@ -114,14 +115,10 @@ func (s *Server) find(r *http.Request, id session.ID) (one session.Session, gone
 
 func forcedBy(admin user.ID) session.Why { return session.Why{Reason: session.Forced, Actor: admin} }
 
-// maxReason bounds the text that an administrator gives as a reason.
-// A program is told where it ends (the tags of reasonBody and others).
-const maxReason = 200
-
 // reasonText returns the optional reason from the form, for the audit log.
 func reasonText(r *http.Request) string {
 	text := []rune(r.PostForm.Get("reason"))
-	return string(text[:min(len(text), maxReason)])
+	return string(text[:min(len(text), audit.MaxNote)])
 }
 
 // flashReceipt keeps what an end has done for the next page.

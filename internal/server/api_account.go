@@ -20,6 +20,7 @@ type signUpBody struct {
 // wants it says at the log-in.
 func (s *Server) apiSignUp(w http.ResponseWriter, r *http.Request) error {
 	if !s.SignUp {
+		s.afterwards(r, func(r *http.Request) { s.noteRefusedSignUp(r, errSignUpClosed) })
 		return errSignUpClosed
 	}
 	var b signUpBody
@@ -28,6 +29,7 @@ func (s *Server) apiSignUp(w http.ResponseWriter, r *http.Request) error {
 	}
 	u, err := s.newAccount(r, user.SignUp{Username: b.Username, Password: b.Password, Email: b.Email, Name: b.Name})
 	if err != nil {
+		s.afterwards(r, func(r *http.Request) { s.noteRefusedSignUp(r, err) })
 		return err
 	}
 	return reply(w, http.StatusCreated, struct {
@@ -58,11 +60,7 @@ func (s *Server) apiLogin(w http.ResponseWriter, r *http.Request) error {
 	if missing := f.missing(); len(missing) > 0 {
 		return user.Invalid(missing)
 	}
-	u, err := s.checkLogin(r, f)
-	if err != nil {
-		return err
-	}
-	err = s.startLogin(w, r, u, f)
+	u, err := s.logIn(w, r, f)
 	return s.apiLoggedIn(w, r, u, err, func() ticket { return s.newTicket(u, f) })
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -173,10 +174,31 @@ func (s *Server) sendErrorPage(w http.ResponseWriter, r *http.Request, k kind, e
 		Status:  k.status,
 		Message: t.T("error_"+k.key+"_text", t.placeholders(err)...),
 		BackURL: "/",
+		Again:   s.again(r, k),
 	}
 	if err := s.views.render(w, k.status, "error", page); err != nil {
 		s.Log.ErrorContext(r.Context(), "error page", "request", page.RequestID, "error", err.Error())
 	}
+}
+
+// again says how to repeat a request that failed for want of a store, or of
+// time. A form cannot be sent again by a link; the page that it is on can be
+// shown again.
+func (s *Server) again(r *http.Request, k kind) *Again {
+	if k.status != http.StatusServiceUnavailable || k.is == errHalfPassword {
+		return nil // a changed password is not changed again
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return &Again{URL: localPath(r.URL.RequestURI())}
+	}
+	a := &Again{Form: true}
+	if from, err := url.Parse(r.Referer()); err == nil && from.Scheme == s.PublicURL.Scheme && from.Host == s.PublicURL.Host {
+		a.URL = localPath(from.RequestURI())
+		if isLoginPage(from.RequestURI()) || from.Path == "/login/choose" { // to which localPath does not lead back
+			a.URL = loginURL(from.Query().Get("next"), "")
+		}
+	}
+	return a
 }
 
 // sendToLogin leads to the log-in page and back.

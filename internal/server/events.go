@@ -88,7 +88,7 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out.send("event: live\ndata: {\"session\":%q}\n\n", mine.ID.Short())
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(s.beat)
 	defer beat.Stop()
 	for out.err == nil {
 		select {

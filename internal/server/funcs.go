@@ -24,7 +24,8 @@ func funcs(t *translator, assets *static) template.FuncMap {
 		"field":    newField,
 		"problems": problems,
 		"args":     args,
-		"ip":       ip,
+		"ip":       ipElement,
+		"soft":     breakable,
 		"status":   accountStatus,
 	}
 }
@@ -95,6 +96,21 @@ func ip(a netip.Addr) string {
 		return ""
 	}
 	return a.String()
+}
+
+// ipElement marks up an address so that it breaks between its groups, where there
+// is not enough room for it, and nowhere else; "" if there is none.
+func ipElement(a netip.Addr) template.HTML {
+	text := ip(a)
+	if text == "" {
+		return ""
+	}
+	return `<span class="ip">` + breakable(text) + `</span>`
+}
+
+// breakable lets a text with an IPv6 address in it break after its colons.
+func breakable(text string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(text), ":", ":<wbr>"))
 }
 
 // accountStatus returns the key of the word for whether u may log in.

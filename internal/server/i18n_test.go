@@ -138,6 +138,8 @@ func TestLocalesHaveEveryKey(t *testing.T) {
 		"what programs send": findAll("", `"((?:json|query)_[a-z_]+|(?:limit|cursor|carrier|role|session_id)_wrong)"`, handlers),
 		"reasons":            findAll("ended_", `Reason = "([a-z_]+)"`, sources(t, "../session/*.go")),
 		"activities":         findAll("activity_", `Kind\s+= "([a-z_]+)"`, sources(t, "../audit/*.go")),
+		"rooms":              findAll("audit_room_", `Room\s+= "([a-z_]+)"`, sources(t, "../audit/*.go")),
+		"refusals":           findAll("audit_refused_", `Refusal\s+= "([a-z_]+)"`, sources(t, "../audit/*.go")),
 		"roles":              findAll("role_", `Role = "([a-z_]+)"`, sources(t, "../user/*.go")),
 		"problems":           findAll("", `"((?:username|email|name|password|current)_[a-z_]+)"`, sources(t, "../user/*.go")),
 	}

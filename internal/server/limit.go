@@ -85,6 +85,7 @@ func (s *Server) resumeLogin(w http.ResponseWriter, r *http.Request, sealed stri
 	}
 	f := t.form()
 	if err = s.takeLogin(r, f.login); err != nil {
+		s.afterwards(r, func(r *http.Request) { s.noteLimitedLogin(r, f.login, err) })
 		return t, u, err
 	}
 	if u, err = s.ticketHolder(r, t); err != nil {
@@ -120,19 +121,16 @@ func (s *Server) endChosen(r *http.Request, u user.User, chosen []string) error 
 	if err != nil {
 		return err
 	}
-	var ids []session.ID
+	list = slices.DeleteFunc(list, func(one session.Session) bool {
+		return !slices.Contains(chosen, string(one.ID))
+	})
+	ids := make([]session.ID, len(list))
+	for i, one := range list {
+		ids[i] = one.ID
+	}
+	_, err = s.Sessions.End(r.Context(), ids, session.Why{Reason: session.Replaced, Actor: u.ID})
 	for _, one := range list {
-		if slices.Contains(chosen, string(one.ID)) {
-			ids = append(ids, one.ID)
-		}
+		s.noteRoom(r, u.ID, one, audit.RoomChosen, err)
 	}
-	if _, err := s.Sessions.End(r.Context(), ids, session.Why{Reason: session.Replaced, Actor: u.ID}); err != nil {
-		return err
-	}
-	for _, one := range list {
-		if slices.Contains(ids, one.ID) {
-			s.note(r, audit.Event{Kind: audit.SessionEnded, User: u.ID, Actor: u.ID, Note: one.Device.String()})
-		}
-	}
-	return nil
+	return err
 }

@@ -54,10 +54,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if missing := f.missing(); len(missing) > 0 {
 		return s.loginPage(w, r, http.StatusUnprocessableEntity, f, "", s.translator(r).invalid(missing))
 	}
-	u, err := s.checkLogin(r, f)
-	if err == nil {
-		err = s.startLogin(w, r, u, f)
-	}
+	u, err := s.logIn(w, r, f)
 	switch {
 	case errors.Is(err, session.ErrLimit) && s.AtLimit.asks():
 		return s.askWhichToEnd(w, r, s.newTicket(u, f))
@@ -65,6 +62,20 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.refusedLogin(w, r, f, err)
 	}
 	return seeOther(w, f.after())
+}
+
+// logIn checks the password and starts the session: the errors of checkLogin,
+// session.ErrEpoch, and session.ErrLimit, for which alone u counts.
+func (s *Server) logIn(w http.ResponseWriter, r *http.Request, f loginForm) (user.User, error) {
+	u, err := s.checkLogin(r, f)
+	if err != nil {
+		return u, err
+	}
+	err = s.startLogin(w, r, u, f)
+	if errors.Is(err, session.ErrLimit) {
+		s.noteFull(r, u.ID, s.AtLimit.asks())
+	}
+	return u, err
 }
 
 // checkLogin reserves a try and checks the password: *tooManyError,

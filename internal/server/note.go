@@ -36,6 +36,60 @@ func (s *Server) noteEnd(r *http.Request, e audit.Event, receipt session.Receipt
 	s.note(r, e)
 }
 
+// noteRoom records the end, for a log-in of u, of one of u's sessions, and who
+// chose it. err says that it may not be finished.
+func (s *Server) noteRoom(r *http.Request, u user.ID, one session.Session, chosen audit.Room, err error) {
+	ended := 1
+	if err != nil {
+		ended = 0
+	}
+	s.noteEnd(r, audit.Event{Kind: audit.SessionEnded, User: u, Actor: u,
+		Detail: audit.Detail{Room: chosen, Target: one.Device.String()}}, session.Receipt{Ended: ended}, err)
+}
+
+// noteFull records a log-in with the right password that found no room, and
+// whether the person was asked which session is to end.
+func (s *Server) noteFull(r *http.Request, u user.ID, asked bool) {
+	s.note(r, audit.Event{Kind: audit.LoginFull, User: u, Actor: u, Detail: audit.Detail{Asked: asked}})
+}
+
+// noteRefusedSignUp records a sign-up that err refused, except for what is a
+// mistake in the form: what anybody can cause at will, so each client now and
+// then.
+func (s *Server) noteRefusedSignUp(r *http.Request, err error) {
+	e := audit.Event{Kind: audit.SignUpRefused}
+	bucket := "signup " + limit.AddressKey(exchangeOf(r.Context()).ip)
+	var many *tooManyError
+	switch {
+	case errors.Is(err, errSignUpClosed):
+		e.Detail.Refused = audit.RefusedClosed
+	case taken(err):
+		e.Detail.Refused = audit.RefusedTaken
+	case errors.As(err, &many):
+		e.Detail.Refused, bucket = audit.RefusedMany, many.bucket
+	default:
+		return
+	}
+	if s.mayNote(r, bucket) {
+		s.note(r, e)
+	}
+}
+
+// notePassword records a change of u's own password that err refused, where that
+// looks like somebody at an open session who does not know the password.
+func (s *Server) notePassword(r *http.Request, u user.ID, err error) {
+	e := audit.Event{Kind: audit.PasswordFailed, User: u, Actor: u}
+	var many *tooManyError
+	switch {
+	case wrongCurrent(err):
+	case errors.As(err, &many) && s.mayNote(r, many.bucket):
+		e.Kind = audit.PasswordLimited
+	default:
+		return
+	}
+	s.note(r, e)
+}
+
 // noteFailedLogin records a failed try. For an account that exists each one
 // counts. What was typed where there is none stays out of the log, because
 // people type passwords into the wrong field; that somebody tries names is

@@ -206,10 +206,17 @@ type ConfirmPage struct {
 // Detail is one line under the question, such as IP and device.
 type Detail struct{ Label, Value string }
 
+// Again is how to repeat what has just failed and may go well in a moment.
+type Again struct {
+	URL  string // the page that was asked for, or the one whose form was sent; empty if not known
+	Form bool   // a form was sent: what it asks for may not have been done
+}
+
 // ErrorPage is error.html.
 type ErrorPage struct {
 	Base
 	Status  int
 	Message string // translated; the title is Base.Title
 	BackURL string // a way on
+	Again   *Again // nil if trying again makes no sense
 }

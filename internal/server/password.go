@@ -39,14 +39,13 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) newPassword(r *http.Request, current, next string) (epoch user.Epoch, receipt session.Receipt, err error) {
 	mine := me(r)
 	if err := s.take(r, limit.PasswordChange, string(mine.User)); err != nil {
+		s.notePassword(r, mine.User, err)
 		return epoch, receipt, err
 	}
 	change := user.Change{Actor: mine.User, At: s.Now(), Keep: string(mine.ID)}
 	_, epoch, err = s.Users.ChangePassword(r.Context(), mine.User, current, next, change)
 	if err != nil {
-		if wrongCurrent(err) {
-			s.note(r, audit.Event{Kind: audit.PasswordFailed, User: mine.User, Actor: mine.User})
-		}
+		s.notePassword(r, mine.User, err)
 		return epoch, receipt, err
 	}
 	receipt, err = s.Sessions.EndUserAt(r.Context(), mine.User, epoch, mine.ID, session.Why{Reason: session.Password, Actor: mine.User})

@@ -20,8 +20,9 @@ func (s *Server) routes() *chi.Mux {
 		s.checkOrigin,
 		middleware.GetHead,
 	)
-	r.NotFound(s.page(s.notFound))
-	r.MethodNotAllowed(s.methodNotAllowed)
+	// Who is signed in keeps the way on that every page has.
+	r.NotFound(s.recognise(s.page(s.notFound)).ServeHTTP)
+	r.MethodNotAllowed(s.recognise(http.HandlerFunc(s.methodNotAllowed)).ServeHTTP)
 
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.readyz)

@@ -56,6 +56,7 @@ type Server struct {
 
 	document []byte // the OpenAPI document
 
+	beat    time.Duration  // heartbeat
 	pending sync.WaitGroup // afterwards
 	slots   chan struct{}
 }
@@ -68,6 +69,7 @@ func New(c Config) (*Server, error) {
 		noted:   limit.NewMemory(0, c.Now),
 		origin:  newOriginCheck(c.PublicURL),
 		slots:   make(chan struct{}, atOnceAfterwards),
+		beat:    heartbeat,
 	}
 	for dir, load := range map[string]func(fs.FS) error{
 		"locales": func(f fs.FS) (err error) { s.texts, err = newTranslators(f); return },

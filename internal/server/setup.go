@@ -30,6 +30,14 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
 		code = r.URL.Query().Get("code")
 	}
 	u, err := s.Users.Setup(r.Context(), code, f)
+	again := false
+	if errors.Is(err, user.ErrSetupClosed) {
+		// By this very form, perhaps: the account was made and then the session
+		// store did not answer, or the button was pressed twice.
+		if same, ok := s.submittedTwice(r, f); ok && same.IsAdmin() {
+			u, err, again = same, nil, true
+		}
+	}
 	var invalid user.Invalid
 	if errors.As(err, &invalid) {
 		return s.setupPage(w, r, http.StatusUnprocessableEntity, code, f, s.translator(r).invalid(invalid, s.policyArgs()...))
@@ -37,7 +45,9 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.note(r, audit.Event{Kind: audit.Setup, User: u.ID, Actor: u.ID})
+	if !again {
+		s.note(r, audit.Event{Kind: audit.Setup, User: u.ID, Actor: u.ID})
+	}
 	if err := s.startSession(w, r, session.New{User: u, Replace: true}); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ func (s *Server) showSignUp(w http.ResponseWriter, r *http.Request) error {
 // signUp makes an account and logs in to it.
 func (s *Server) signUp(w http.ResponseWriter, r *http.Request) error {
 	if !s.SignUp {
+		s.afterwards(r, func(r *http.Request) { s.noteRefusedSignUp(r, errSignUpClosed) })
 		return s.signUpPage(w, r, http.StatusForbidden, user.SignUp{}, nil)
 	}
 	f, err := parseSignUp(r)
@@ -78,6 +79,12 @@ func usernameTaken(err error) bool {
 	return errors.As(err, &invalid) && invalid["username"] == "username_taken"
 }
 
+// taken reports whether somebody tried what is somebody else's.
+func taken(err error) bool {
+	var invalid user.Invalid
+	return usernameTaken(err) || errors.As(err, &invalid) && invalid["email"] == "email_taken"
+}
+
 // doubleSubmit is how long after a sign-up the same form counts as the same
 // press of the button.
 const doubleSubmit = time.Minute
@@ -96,6 +103,7 @@ func (s *Server) submittedTwice(r *http.Request, f user.SignUp) (user.User, bool
 }
 
 func (s *Server) refusedSignUp(w http.ResponseWriter, r *http.Request, f user.SignUp, err error) error {
+	s.afterwards(r, func(r *http.Request) { s.noteRefusedSignUp(r, err) })
 	t := s.translator(r)
 	var invalid user.Invalid
 	var many *tooManyError

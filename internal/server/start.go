@@ -18,7 +18,14 @@ func (s *Server) startSession(w http.ResponseWriter, r *http.Request, n session.
 		return err
 	}
 	n.IP, n.Device = exchangeOf(r.Context()).ip, deviceOf(r.UserAgent())
+	var noteReplaced []func() // after the start: others may be waiting for this one's turn
+	n.Replaced = func(one session.Session, err error) {
+		noteReplaced = append(noteReplaced, func() { s.noteRoom(r, n.User.ID, one, audit.RoomOldest, err) })
+	}
 	started, err := s.cookies.Start(r.Context(), w, n)
+	for _, note := range noteReplaced {
+		note()
+	}
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (m *Manager) StartBearer(ctx context.Context, n New) (Session, string, erro
 	if err != nil {
 		return Session{}, "", err
 	}
-	if err := m.start(ctx, s, n.Replace); err != nil {
+	if err := m.start(ctx, s, n); err != nil {
 		return Session{}, "", err
 	}
 	return s, token, nil

@@ -39,7 +39,7 @@ const (
 // there is room. No more is ended than needed: who finds a session gone that
 // was to make room has not ended it, and asks again. (If a session ends by
 // itself between the refusal and the end, there is room for one more.)
-func (m *Manager) startReplacing(ctx context.Context, s Start) error {
+func (m *Manager) startReplacing(ctx context.Context, s Start, replaced func(Session, error)) error {
 	err := m.store.Start(ctx, s)
 	if !errors.Is(err, ErrLimit) {
 		return err // most log-ins; and where the store is away nobody waits
@@ -55,23 +55,39 @@ func (m *Manager) startReplacing(ctx context.Context, s Start) error {
 		if !errors.As(err, &full) {
 			return err
 		}
-		if err := m.makeRoom(ctx, full.Oldest, Why{Reason: Replaced, Actor: s.Session.User}); err != nil {
+		if err := m.makeRoom(ctx, full.Oldest, s.Session.User, replaced); err != nil {
 			return err
 		}
 	}
 	return user.ErrBusy
 }
 
-// makeRoom is End for who would rather not be let in than have it half done: if
-// the ledger is away, nothing ends.
-func (m *Manager) makeRoom(ctx context.Context, ids []ID, why Why) error {
-	ctx = context.WithoutCancel(ctx)
-	ended, unrecorded, undone := m.ender.endRecorded(ctx, ids, why, m.clock())
-	m.logEnd(ctx, ids, ended, why)
-	if unrecorded != nil {
-		return unrecorded
+// makeRoom is End, for u, for who would rather not be let in than have it half
+// done: if the ledger is away, nothing ends. One after the other, so that it is
+// known which of the sessions this call has ended: tell is told those.
+func (m *Manager) makeRoom(ctx context.Context, ids []ID, u user.ID, tell func(Session, error)) error {
+	ctx, why := context.WithoutCancel(ctx), Why{Reason: Replaced, Actor: u}
+	if tell == nil {
+		tell = func(Session, error) {}
 	}
-	return undone
+	for _, id := range ids {
+		one, err := m.store.Find(ctx, id)
+		if err != nil { // gone, unreadable or not to be had; what it was matters less than its end
+			one = Session{ID: id, User: u}
+		}
+		ended, unrecorded, undone := m.ender.endRecorded(ctx, []ID{id}, why, m.clock())
+		m.logEnd(ctx, []ID{id}, ended, why)
+		switch {
+		case unrecorded != nil:
+			return unrecorded
+		case undone != nil:
+			tell(one, undone)
+			return undone
+		case ended > 0:
+			tell(one, nil)
+		}
+	}
+	return nil
 }
 
 // queue lets those who come for the same user go one at a time. Its zero value

@@ -73,8 +73,13 @@ type New struct {
 	// Replace says that the sessions seen longest ago make room for this one
 	// if the user has as many as they may; they end as Replaced.
 	Replace bool
-	IP      netip.Addr
-	Device  Device
+	// Replaced, if not nil, is told each session that was asked to make room:
+	// with nil once it has ended, with an error if that may not be finished.
+	// It is also told when Start itself fails afterwards. Of a record that
+	// nobody can read, ID and User are known.
+	Replaced func(Session, error)
+	IP       netip.Addr
+	Device   Device
 	// Client is the name that an API client gives itself, for the list of
 	// devices. What could mislead there is taken out, and it is cut at 60
 	// characters.
@@ -87,7 +92,7 @@ type New struct {
 // user.ErrBusy if it does and too many others are doing the same.
 func (m *Manager) Start(ctx context.Context, id ID, n New, data []byte) (Session, error) {
 	s := m.opened(id, n, data)
-	return s, m.start(ctx, s, n.Replace)
+	return s, m.start(ctx, s, n)
 }
 
 // opened returns the session that n describes, for the cookie.
@@ -116,10 +121,10 @@ func (m *Manager) opened(id ID, n New, data []byte) Session {
 	}
 }
 
-func (m *Manager) start(ctx context.Context, s Session, replace bool) error {
+func (m *Manager) start(ctx context.Context, s Session, n New) error {
 	start := Start{Session: s, Limit: m.limits.PerUser}
-	if replace {
-		return m.startReplacing(ctx, start)
+	if n.Replace {
+		return m.startReplacing(ctx, start, n.Replaced)
 	}
 	return m.store.Start(ctx, start)
 }

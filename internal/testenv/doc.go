@@ -1,4 +1,4 @@
-// Package testenv starts the real servers that tests need: redis-server,
+// Package testenv starts the real servers that tests need: redis-server, nginx,
 // postgres and Chromium, on free ports of 127.0.0.1 and in temporary folders.
 //
 // Nothing outlives the test binary. A server made for one test ends with that

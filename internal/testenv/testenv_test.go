@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,6 +78,36 @@ func TestRedisServerArgsOverride(t *testing.T) {
 		if err != nil || got[name] != want {
 			t.Errorf("%s is %q, want %q (%v)", name, got[name], want, err)
 		}
+	}
+}
+
+func TestNginxServesThroughStopAndKill(t *testing.T) {
+	asked := 0
+	n := Nginx(t, func(listen string) string {
+		asked++
+		return "server { listen " + listen + "; return 200 here; }"
+	})
+	before := n.Addr()
+	for i, end := range []func(){func() {}, n.Stop, n.Kill} {
+		end()
+		if i > 0 {
+			if _, err := net.DialTimeout("tcp", n.Addr(), time.Second); err == nil {
+				t.Fatal("an ended server takes connections")
+			}
+			n.Start()
+		}
+		resp, err := http.Get("http://" + n.Addr() + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || string(text) != "here" {
+			t.Errorf("%q, %v", text, err)
+		}
+	}
+	if n.Addr() != before || asked == 0 {
+		t.Errorf("it moved from %s to %s, or asked nobody what to serve", before, n.Addr())
 	}
 }
 

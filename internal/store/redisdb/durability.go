@@ -3,6 +3,7 @@ package redisdb
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/gomodule/redigo/redis"
 )
@@ -24,9 +25,34 @@ func (s *Store) Warnings(ctx context.Context) (warnings []string, err error) {
 			warnings = append(warnings, "Redis keeps no append-only file: a crash forgets recent log-ins and brings "+
 				"back sessions that were ended since the last snapshot. Set appendonly yes.")
 		}
+		asked := time.Now()
+		answer, err := redis.Int64s(c.Do("TIME")) // seconds, then microseconds
+		if err != nil {
+			return err
+		}
+		if w := clockWarning(time.Unix(answer[0], answer[1]*1000), asked, time.Now()); w != "" {
+			warnings = append(warnings, w)
+		}
 		return nil
 	})
 	return warnings, err
+}
+
+// clocksAgree is how far apart clocks may be without a word.
+const clocksAgree = 2 * time.Second
+
+// clockWarning says that the clock of the server, which answered at some moment
+// from asked to answered, is not that of this node; empty if it is near enough.
+func clockWarning(server, asked, answered time.Time) string {
+	off, side := asked.Sub(server), "ahead of"
+	if late := server.Sub(answered); late > off {
+		off, side = late, "behind"
+	}
+	if off <= clocksAgree {
+		return ""
+	}
+	return "The clock of this node is " + off.Round(time.Second).String() + " " + side + " that of Redis: sessions may end " +
+		"that much early or late. Set both by NTP."
 }
 
 // field returns the value of a line "name:value" of INFO.

@@ -60,6 +60,7 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"I8_TwoDeadlines", twoDeadlines},
 		{"I8_TouchesAreRare", touchesAreRare},
 		{"I8_LateTouchRevivesNothing", lateTouchRevivesNothing},
+		{"I8_ClocksThatDisagree", clocksThatDisagree},
 		{"I9_NewToken", newToken},
 		{"I10_OneEndReachesEveryNode", oneEndReachesEveryNode},
 		{"I10_StreamsHearOfEveryEnd", streamsHear},
