@@ -27,7 +27,7 @@ type document struct {
 		Schemas   map[string]any
 		Responses map[string]response
 	}
-	seen       map[string]bool // operation and status
+	seen map[string]bool // operation and status
 }
 
 type operation struct {
