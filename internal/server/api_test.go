@@ -547,10 +547,19 @@ func TestAPII6_StoreAway(t *testing.T) {
 	w := newWorld(t)
 	w.account("alice", user.RoleUser)
 	p := w.loggedIn("alice").program(t)
-	must(t, w.db.Close())
+	sessions := session.NewManager(awayStore{}, w.db.Ledger(), w.Sessions.Limits(), w.clock.Now)
+	w.Server.Sessions, w.cookies = sessions, session.NewCookies(sessions, "__Host-session", true)
 	a := p.get("/api/v1/me").problem(503, "unavailable")
 	if a.Header().Get("Retry-After") == "" || p.cookies["__Host-session"] == nil {
 		t.Error("no Retry-After, or the cookie is gone")
+	}
+	for _, change := range []answered{
+		p.send("POST", "/api/v1/logout", ""), // nobody is told "logged out" who is not
+		p.send("DELETE", "/api/v1/sessions/"+string(p.session()), ""),
+		p.send("POST", "/api/v1/sessions/end-others", ""),
+		p.send("POST", "/api/v1/login", credentials("alice")),
+	} {
+		change.problem(503, "unavailable")
 	}
 	w.client().program(t).get("/api/v1/me").problem(401, "unauthorized") // without a cookie no store is asked
 }
