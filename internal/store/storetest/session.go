@@ -138,6 +138,13 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
+// Set moves the time to now, back too.
+func (c *clock) Set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+}
+
 func (c *clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
