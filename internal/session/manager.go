@@ -156,7 +156,7 @@ func (m *Manager) Renew(ctx context.Context, s Session, id ID, epoch user.Epoch,
 	next.ID, next.Epoch, next.Data = id, epoch, data
 	next.LastSeen = m.clock()
 	// The old token is at an end, and stays so whatever the store forgets.
-	span, err := m.ledger.RecordEnd(ctx, []ID{s.ID}, Why{Reason: Replaced, Actor: s.User}, next.LastSeen)
+	span, err := m.ledger.RecordEnd(ctx, []ID{s.ID}, Why{Reason: Replaced, Actor: s.User, Successor: id}, next.LastSeen)
 	if err != nil {
 		return Session{}, err
 	}

@@ -46,6 +46,7 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"I1_RenewAgainstRequestsInFlight", renewAgainstRequestsInFlight},
 		{"I1_DisableAgainstRequestsInFlight", disableAgainstRequestsInFlight},
 		{"I1_EndAgainstRenew", endAgainstRenew},
+		{"I1_ReplacedIsNotRenewed", replacedIsNotRenewed},
 		{"I2_FinalBeforeAnswered", finalBeforeAnswered},
 		{"I2_LedgerAway", ledgerAway},
 		{"I2_EndIsRepeatable", endIsRepeatable},
