@@ -10,9 +10,17 @@ type Play struct {
 	Actors []func()
 	// After is called after each step, while all actors stand still; may be nil.
 	After func(Step)
-	// End is called after the last step with all of them, and says whether
-	// another order shall be tried. ErrAgain has this one played once more.
-	End func(order []Step) (goOn bool, err error)
+	// Commute says of two steps of different actors, one just taken and one that
+	// could be next, that nobody could tell if they had been taken the other way
+	// round; may be nil: all orders make a difference.
+	Commute func(taken, next Step) bool
+	// Again returns after the last step why the play has shown nothing, because a
+	// store was too slow for it, say: the same order is then played once more.
+	// May be nil.
+	Again func() error
+	// End is called after that, with all steps, and says whether another order
+	// shall be tried.
+	End func(order []Step) (goOn bool)
 }
 
 // tries is how often one order is played until it counts.
@@ -20,89 +28,55 @@ const tries = 10
 
 // Explore has the play that set sets up played in every order that the actors'
 // steps allow, each from a fresh set. It returns how many orders there were.
+// Of orders that differ only by steps that commute it plays at least one (the
+// one in which the actors come by their numbers where they can).
 //
-// An error is that of End, or that a play did not take the same course as the
-// one before it as far as their orders agree: then something beside the order
-// has a say, and nothing has been shown.
+// The error is that an actor did not come back, or that a play did not take the
+// same course as the one before it as far as their orders agree: then something
+// beside the order has a say, and nothing has been shown.
 func (s *Stage) Explore(set func() Play) (orders int, err error) {
-	var path []fork
-	for {
-		var order []Step
-		goOn, again := true, error(nil)
-		next := path
-		for range tries {
-			play := set()
-			var strayed error
-			next, strayed, err = s.follow(path, play)
-			if err != nil {
-				return orders, err
-			}
-			order = s.taken
-			if again = strayed; again != nil {
-				continue
-			}
-			goOn, again, err = verdict(play.End(order))
-			if err != nil {
-				return orders, err
-			}
-			if again == nil {
-				break
-			}
+	for path, goOn := []fork(nil), true; goOn; {
+		w, err := s.along(path, set)
+		if err != nil {
+			return orders, err
 		}
-		if again != nil {
-			return orders, fmt.Errorf("interleave: played %d times, to no end: %w", tries, again)
+		if !w.needless {
+			orders++
+			goOn = w.play.End(s.taken)
 		}
-		orders++
-		path = turn(next)
-		if !goOn || len(path) == 0 {
-			return orders, nil
-		}
+		path = turn(w.path)
+		goOn = goOn && len(path) > 0
 	}
+	return orders, nil
 }
 
-// fork is a place on the way of a play: the steps that could be taken, and the
-// index of the one that was.
-type fork struct {
-	open  []Step
-	taken int
-}
-
-// turn returns the next way after path in the order of the tree: the same up to
-// the last fork that has another branch left. Empty: there is none.
-func turn(path []fork) []fork {
-	for len(path) > 0 {
-		last := path[len(path)-1]
-		path = path[:len(path)-1]
-		if last.taken++; last.taken < len(last.open) {
-			return append(slices.Clip(path), last)
+// along plays along path, as often as it takes.
+func (s *Stage) along(path []fork, set func() Play) (w *way, err error) {
+	for range tries {
+		w = &way{path: slices.Clip(path), play: set()}
+		if err := s.play(w.play.Actors, w.choose, w.after); err != nil {
+			return nil, err
+		}
+		if err = w.strayed(len(path)); err != nil {
+			continue
+		}
+		if w.play.Again != nil {
+			err = w.play.Again()
+		}
+		if err == nil {
+			return w, nil
 		}
 	}
-	return nil
+	return nil, fmt.Errorf("interleave: played %d times, to no end: %w", tries, err)
 }
 
-// follow plays along path and from its end on takes the first step that is open.
-// It returns the whole way. strayed says that the play left the path.
-func (s *Stage) follow(path []fork, play Play) (whole []fork, strayed, err error) {
-	whole = slices.Clip(path)
-	depth := 0
-	choose := func(open []Step) int {
-		at := depth
-		depth++
-		switch {
-		case strayed != nil:
-			return 0
-		case at == len(whole):
-			whole = append(whole, fork{open: open})
-			return 0
-		case !slices.Equal(open, whole[at].open):
-			strayed = fmt.Errorf("interleave: after %d steps %v could be next, and before it was %v", at, open, whole[at].open)
-			return 0
+// Switches counts how often the order goes from one actor to another: of two
+// orders that show the same, the one with fewer is easier to follow.
+func Switches(order []Step) (n int) {
+	for i := 1; i < len(order); i++ {
+		if order[i].Actor != order[i-1].Actor {
+			n++
 		}
-		return whole[at].taken
 	}
-	err = s.play(play.Actors, choose, play.After)
-	if err == nil && strayed == nil && depth < len(path) {
-		strayed = fmt.Errorf("interleave: over after %d steps, and before it went on with %v", depth, whole[depth].open)
-	}
-	return whole, strayed, err
+	return n
 }

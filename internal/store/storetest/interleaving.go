@@ -20,6 +20,10 @@ type Interleaved struct {
 	Open func(pause func(step string)) Sessions
 	// Reset takes away all sessions, and what is known of them.
 	Reset func()
+	// Commute reports whether two steps of those that pause is told, or two methods
+	// of the Ledger and of Users ("ledger.RecordEnd", "users.ByID"), can change
+	// places with nobody the wiser; nil if none can.
+	Commute func(one, other string) bool
 	// Index returns what the backend lists as the sessions of a user beside
 	// their records; nil if it has no such list.
 	Index func(user.ID) []session.ID
@@ -116,17 +120,18 @@ func (h *house) play(c combination, first bool) (orders int, found []violation) 
 	orders, err := h.stage.Explore(func() interleave.Play {
 		s := h.newScene(c)
 		return interleave.Play{
-			Actors: s.acts(),
-			After:  func(interleave.Step) { s.afterStep() },
-			End: func(order []interleave.Step) (bool, error) {
+			Actors:  s.acts(),
+			After:   func(interleave.Step) { s.afterStep() },
+			Commute: s.commute,
+			Again: func() error {
 				s.afterAll()
-				if s.slow != nil {
-					return true, fmt.Errorf("%w: %w", interleave.ErrAgain, s.slow)
-				}
+				return s.slow
+			},
+			End: func(order []interleave.Step) bool {
 				for _, what := range s.wrong {
 					found = keepEasiest(found, violation{what, order, s.names()})
 				}
-				return !first || len(found) == 0, nil
+				return !first || len(found) == 0
 			},
 		}
 	})

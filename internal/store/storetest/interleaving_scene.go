@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ type house struct {
 	t        *testing.T
 	reset    func()
 	index    func(user.ID) []session.ID
+	swap     func(one, other string) bool
 	stage    *interleave.Stage
 	programs [mostActors]Sessions
 	looking  Sessions
@@ -36,7 +38,7 @@ const secret = "a password"
 // newHouse opens the programs; wrong, if not nil, is what is wrong with them.
 func newHouse(t *testing.T, b Interleaved, wrong func(Sessions) Sessions) *house {
 	h := &house{
-		t: t, reset: b.Reset, index: b.Index,
+		t: t, reset: b.Reset, index: b.Index, swap: b.Commute,
 		stage: interleave.NewStage(mostActors),
 		clock: newClock(),
 	}
@@ -191,6 +193,17 @@ func (s *scene) acts() (acts []func()) {
 	return acts
 }
 
+// commute reports whether two steps can change places. Not where one answers a
+// call and the other begins one: then the first was over before the second.
+func (s *scene) commute(taken, next interleave.Step) bool {
+	if s.swap == nil || s.actors[taken.Actor].answered == s.stage.Now() && s.actors[next.Actor].began == 0 {
+		return false
+	}
+	_, one, _ := strings.Cut(taken.Name, ": ")
+	_, other, _ := strings.Cut(next.Name, ": ")
+	return s.swap(one, other)
+}
+
 // names returns what to call the actors.
 func (s *scene) names() (names []string) {
 	for _, r := range s.requests {
@@ -210,13 +223,15 @@ type actor struct {
 	accounts *user.Service
 	doing    string // the call under way
 	began    int    // its first step, 0 before it
+	answered int    // the last step of the call before
 }
 
 // call does one operation and notes when it began and was answered.
 func (a *actor) call(kind string, id session.ID, f func() error) call {
 	a.doing, a.began = kind, 0
 	err := f()
-	c := call{kind: kind, id: id, began: a.began, answered: a.stage.Now(), err: err}
+	a.answered = a.stage.Now()
+	c := call{kind: kind, id: id, began: a.began, answered: a.answered, err: err}
 	if isSlow(err) {
 		a.slow = err
 	}
