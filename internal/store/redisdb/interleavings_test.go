@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomodule/redigo/redis"
 
@@ -70,4 +71,37 @@ func commute(one, other string) bool {
 		return one != other // they alone look at seq
 	}
 	return reads(one) && reads(other)
+}
+
+// The last flaw is what redisstore does: it commits with an unconditional SET.
+func TestInterleavingsFindFlaws(t *testing.T) {
+	var raw redis.Conn
+	storetest.RunFlawedInterleavings(t, func(t *testing.T) (backend storetest.Interleaved) {
+		backend, raw = interleaved(t)
+		return backend
+	}, storetest.Flaw{Name: "I1_ASaveThatCreates", In: func(s storetest.Sessions) storetest.Sessions {
+		s.Store = unconditionalSave{s.Store, raw}
+		return s
+	}})
+}
+
+type unconditionalSave struct {
+	session.Store
+	raw redis.Conn
+}
+
+// Save reads the record, and writes it if it was there.
+func (s unconditionalSave) Save(ctx context.Context, of session.Session, data []byte, _ time.Time) error {
+	if _, err := s.Find(ctx, of.ID); err != nil {
+		return err
+	}
+	record, err := redis.Bytes(s.raw.Do("GET", "s:"+string(of.ID)))
+	if err != nil {
+		return err
+	}
+	if err := s.Ping(ctx); err != nil { // others may come in between
+		return err
+	}
+	_, err = s.raw.Do("SET", "s:"+string(of.ID), append(record, data...), "KEEPTTL")
+	return err
 }

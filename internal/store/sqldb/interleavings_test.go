@@ -30,3 +30,7 @@ func interleaved(t *testing.T) storetest.Interleaved {
 func TestInterleavings(t *testing.T) {
 	storetest.RunInterleavings(t, interleaved(t))
 }
+
+func TestInterleavingsFindFlaws(t *testing.T) {
+	storetest.RunFlawedInterleavings(t, interleaved)
+}

@@ -26,7 +26,7 @@ const (
 
 var (
 	check    = deed{name: "check", act: func(a *actor) { a.check() }}
-	checks   = deed{name: "check twice", act: func(a *actor) { a.check(); a.check() }}
+	checks   = deed{name: "check twice", act: func(a *actor) { a.check(); a.comesIn = true; a.check() }}
 	write    = deed{name: "write", act: (*actor).write}
 	touch    = deed{name: "touch", act: (*actor).touch}
 	renew    = deed{name: "renew", act: (*actor).renew, renews: true}
@@ -43,6 +43,9 @@ var requests = []deed{checks, write, touch, renew, login, replace, choose}
 // check is what every request does first.
 func (a *actor) check() (s session.Session, ok bool) {
 	c := a.call("check", a.subject, func() (err error) {
+		if a.comesIn {
+			a.pause(a.index, comesIn)
+		}
 		s, err = a.manager.Check(background, a.subject)
 		return err
 	})
@@ -108,7 +111,10 @@ func (a *actor) start(u user.User, replace bool) error {
 
 func (a *actor) login(replace bool) {
 	if u, ok := a.authenticate(); ok {
-		a.start(u, replace)
+		err := a.start(u, replace)
+		if replace {
+			a.wantRoom(err)
+		}
 	}
 }
 
@@ -128,7 +134,14 @@ func (a *actor) choose() {
 		return err
 	})
 	if c.err == nil {
-		a.start(u, false)
+		a.wantRoom(a.start(u, false))
+	}
+}
+
+// wantRoom notes a log-in that has made room for itself and not been let in.
+func (a *actor) wantRoom(err error) {
+	if errors.Is(err, session.ErrLimit) && len(a.requests) == 1 {
+		a.violated("there is no room after room has been made")
 	}
 }
 

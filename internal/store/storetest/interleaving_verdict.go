@@ -26,8 +26,13 @@ func (s *scene) afterAll() {
 	for _, d := range s.done {
 		s.judgeReceipt(d)
 	}
+	for _, id := range s.known() {
+		if s.stays(id) && !s.alive(id) {
+			s.violated("%s is over, and nobody has ended it", s.nameOf(id))
+		}
+	}
 	for _, n := range s.newcomers {
-		if n.in && !s.endedAtLast(n.id) && !s.canBeReplaced() && !s.alive(n.id) {
+		if n.in && s.endedBy(n.id) == "" && !s.canBeReplaced() && !s.alive(n.id) {
 			s.violated("%s is over, and nobody has ended it", s.nameOf(n.id))
 		}
 	}
@@ -134,9 +139,6 @@ func (s *scene) judgeReceipt(d *ended) {
 	}
 }
 
-// endedAtLast reports whether an end has ended the session.
-func (s *scene) endedAtLast(id session.ID) bool { return s.endedBy(id) != "" }
-
 // canBeReplaced reports whether a log-in can have made room for another.
 func (s *scene) canBeReplaced() bool {
 	return len(s.requests) > 1 && s.limit > 0 || s.has(func(r deed) bool { return r.changesPassword })
@@ -168,7 +170,7 @@ func (s *scene) knock() {
 				s.violated("a late %s of %s, which is over: %v", what, s.nameOf(id), err)
 			}
 		}
-		if s.alive(id) || s.alive(next.ID) {
+		if s.check(id) || s.check(next.ID) {
 			s.violated("%s has come back", s.nameOf(id))
 		}
 	}
@@ -183,6 +185,7 @@ func (s *scene) compareLists() {
 		}
 	}
 	slices.Sort(living)
+	s.wantFull(living)
 	var index []session.ID // before ListUser, which tidies it
 	if s.index != nil {
 		index = s.index(s.user.ID)
@@ -199,11 +202,10 @@ func (s *scene) compareLists() {
 	if !slices.Equal(living, listed) || !slices.Equal(living, records) || s.index != nil && !slices.Equal(living, index) {
 		s.violated("%d sessions are accepted, %d listed, %d scanned, %d in the index", len(living), len(listed), len(records), len(index))
 	}
-	s.wantAll(living)
 }
 
-// wantAll: who competes for a place leaves none empty that nobody ended.
-func (s *scene) wantAll(living []session.ID) {
+// wantFull: who competes for a place leaves none empty that nobody ended.
+func (s *scene) wantFull(living []session.ID) {
 	if len(s.ends) == 0 && len(s.newcomers) > 0 && !s.has(func(r deed) bool { return r.changesPassword }) && len(living) != s.limit {
 		s.violated("%d sessions are left, and there is room for %d", len(living), s.limit)
 	}

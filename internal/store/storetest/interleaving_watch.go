@@ -22,12 +22,13 @@ func (s *scene) afterStep() {
 			d.epoch = u.Epoch
 		}
 	}
+	s.seen = map[session.ID]bool{}
 	for _, id := range s.known() {
 		if by := s.endedBy(id); by != "" && s.alive(id) {
 			s.violated("%s is alive after the answer to %q", s.nameOf(id), by)
 		}
-		if s.stays(id) && !s.alive(id) {
-			s.violated("%s is over, and nobody has ended it", s.nameOf(id))
+		if s.kept(id) && s.stays(id) && !s.alive(id) {
+			s.violated("%s is over, and was to be kept", s.nameOf(id))
 		}
 	}
 	s.watchLimit()
@@ -100,10 +101,25 @@ func (s *scene) alwaysReplacesSubject() bool {
 	return len(s.requests) == 1 && s.limit == noPlace
 }
 
+// kept reports whether an end makes an exception of the session: at no moment
+// does it look ended.
+func (s *scene) kept(id session.ID) bool {
+	return slices.ContainsFunc(s.ends, func(e ending) bool { return e.keep(s) == id })
+}
+
 func (s *scene) has(is func(deed) bool) bool { return slices.ContainsFunc(s.requests, is) }
 
-// alive checks as a request does.
+// alive checks as a request does, once at this moment.
 func (s *scene) alive(id session.ID) bool {
+	alive, known := s.seen[id]
+	if !known {
+		alive = s.check(id)
+		s.seen[id] = alive
+	}
+	return alive
+}
+
+func (s *scene) check(id session.ID) bool {
 	_, err := s.manager.Check(background, id)
 	switch {
 	case isSlow(err):
