@@ -24,29 +24,30 @@ const module = "gatehouse/"
 var mayImport = map[string][]string{
 	"cmd/gatehouse": {"internal/server", "internal/store/sqldb", "internal/store/redisdb", "internal/config", "web",
 		"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token"},
-	"internal/server":          {"internal/session", "internal/user", "internal/audit", "internal/limit"},
-	"internal/store/sqldb":     {"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "migrations"},
-	"internal/store/redisdb":   {"internal/session", "internal/user", "internal/audit", "internal/limit"},
-	"internal/store/storetest": {"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token"},
-	"internal/session":         {"internal/user"},
-	"internal/token":           {"internal/session", "internal/user"},
-	"internal/audit":           {"internal/user"},
-	"internal/limit":           {"internal/user"},
-	"internal/user":            {},
-	"internal/config":          {},
-	"web":                      {},
-	"migrations":               {},
-	"internal/testenv":         {},
-	"internal/testenv/browser": {"internal/testenv"},
-	"internal/figures":         {"internal/server"}, // its tests measure the whole
-	"internal/faults":          {},
-	"internal/house":           {},
-	"internal/tools":           {},
+	"internal/server":           {"internal/session", "internal/user", "internal/audit", "internal/limit"},
+	"internal/store/sqldb":      {"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "migrations"},
+	"internal/store/redisdb":    {"internal/session", "internal/user", "internal/audit", "internal/limit"},
+	"internal/store/interleave": {},
+	"internal/store/storetest":  {"internal/store/interleave", "internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token"},
+	"internal/session":          {"internal/user"},
+	"internal/token":            {"internal/session", "internal/user"},
+	"internal/audit":            {"internal/user"},
+	"internal/limit":            {"internal/user"},
+	"internal/user":             {},
+	"internal/config":           {},
+	"web":                       {},
+	"migrations":                {},
+	"internal/testenv":          {},
+	"internal/testenv/browser":  {"internal/testenv"},
+	"internal/figures":          {"internal/server"}, // its tests measure the whole
+	"internal/faults":           {},
+	"internal/house":            {},
+	"internal/tools":            {},
 }
 
 // onlyForTests are the packages that no product code imports. What they know
 // themselves is as free as in tests.
-var onlyForTests = []string{"internal/testenv", "internal/testenv/browser", "internal/store/storetest"}
+var onlyForTests = []string{"internal/testenv", "internal/testenv/browser", "internal/store/storetest", "internal/store/interleave"}
 
 // mayKnow says which packages, or single files, may import a library, outside
 // tests. The rules also hold for what lies below the library's path.

@@ -34,9 +34,9 @@ type Ledger interface {
 // none.
 type Span struct{ First, Last int64 }
 
-// Entry is one row of the ledger. It ends one session (Session), all of a user
-// begun before Epoch.User except Keep (User), or everyone's begun before
-// Epoch.All (neither).
+// Entry is one row of the ledger. It ends one session (Session; if Why names a
+// successor, its old id alone), all of a user begun before Epoch.User except Keep
+// (User), or everyone's begun before Epoch.All (neither).
 type Entry struct {
 	Seq     int64
 	Session ID

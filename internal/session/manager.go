@@ -198,7 +198,9 @@ func (m *Manager) Renew(ctx context.Context, s Session, id ID, epoch user.Epoch,
 // renew puts next in the place of s.
 func (m *Manager) renew(ctx context.Context, s, next Session) (Session, error) {
 	next.LastSeen = m.clock()
-	if err := m.ender.renew(ctx, s, next, Why{Reason: Replaced, Actor: s.User}); err != nil {
+	// Of s only the id is at an end.
+	why := Why{Reason: Replaced, Actor: s.User, Successor: next.ID}
+	if err := m.ender.renew(ctx, s, next, why); err != nil {
 		return Session{}, err
 	}
 	return next, nil

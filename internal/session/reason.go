@@ -39,4 +39,7 @@ func (e *EndedError) Error() string { return "session ended: " + string(e.Reason
 type Why struct {
 	Reason Reason
 	Actor  user.ID // who asked for it; empty: the operator or the program itself
+	// Successor is set if only a token is at an end, and not the session: the id
+	// that the session goes by from then on.
+	Successor ID
 }

@@ -11,7 +11,8 @@
 //	          may still be under way
 //	e         everyone's epoch
 //	x:{id}    tombstone: the reason, kept until the session's absolute deadline;
-//	          after a renewal "replaced:" and the id that came after
+//	          after a renewal "replaced:" and the id that came after, which is
+//	          empty for one in whose place somebody else has logged in
 //	seq       the last entry of the ledger that has been applied
 //	ledger    the name of that ledger
 //	ending    the server on which an end of everyone is being carried out, kept

@@ -85,6 +85,26 @@ func TestI5_EndBetweenTheTwoHalvesOfARenewal(t *testing.T) {
 	}
 }
 
+// A session in whose place another log-in came, while Redis forgot that and was
+// told again: what the ledger says of it is not taken for the first half of a
+// renewal that is still on its way.
+func TestI5_ReplacedSessionIsNotRenewed(t *testing.T) {
+	ctx := context.Background()
+	g := newGated(t, snapshotsOnly...)
+	old, err := g.Check(ctx, g.login(g.user()))
+	must(t, err)
+	snapshot := g.snapshot()
+	_, err = g.End(ctx, []session.ID{old.ID}, session.Why{Reason: session.Replaced})
+	must(t, err)
+	g.restartFrom(snapshot)
+	g.wantEnded("the replaced session", old.ID)
+	next := session.IDOf("next")
+	if _, err := g.Renew(ctx, old, next, old.Epoch, nil); err == nil {
+		t.Error("the session was renewed after its end")
+	}
+	g.wantEnded("the session that would have been the next", next)
+}
+
 func (g *gated) endUser(s session.Session) {
 	g.t.Helper()
 	_, err := g.EndUser(context.Background(), s.User, "", session.Why{Reason: session.Forced})

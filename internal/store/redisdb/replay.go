@@ -1,6 +1,7 @@
 package redisdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -64,7 +65,7 @@ func isForAll(e session.Entry) bool { return e.Session == "" && e.User == "" }
 func (s *Store) replaySome(ctx context.Context, seq int64, entries []session.Entry) (done bool, err error) {
 	args := []any{s.longest.Milliseconds(), epochMemory.Milliseconds(), seq, entries[len(entries)-1].Seq}
 	for _, e := range entries {
-		args = append(args, string(e.Session), string(e.User), e.Epoch.User, string(e.Keep), string(e.Why.Reason), e.At.UnixMilli())
+		args = append(args, string(e.Session), string(e.User), e.Epoch.User, string(cmp.Or(e.Keep, e.Why.Successor)), string(e.Why.Reason), e.At.UnixMilli())
 	}
 	err = s.client.do(ctx, func(c boundConn) error {
 		done, err = redis.Bool(c.eval(replayScript, args...))

@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -115,7 +116,12 @@ func scanEntry(rows *sql.Rows) (session.Entry, error) {
 		at                  int64
 	)
 	err := rows.Scan(&e.Seq, &id, &of, &epochUser, &epochAll, &keep, &e.Why.Reason, &e.Why.Actor, &at)
-	e.Session, e.User, e.Keep = session.ID(id.String), user.ID(of.String), session.ID(keep.String)
+	e.Session, e.User = session.ID(id.String), user.ID(of.String)
+	if e.User != "" {
+		e.Keep = session.ID(keep.String)
+	} else {
+		e.Why.Successor = session.ID(keep.String)
+	}
 	e.Epoch = user.Epoch{All: uint32(epochAll.Int64), User: uint32(epochUser.Int64)}
 	e.At = fromMillis(at)
 	return e, err
@@ -178,7 +184,7 @@ func appendEntries(ctx context.Context, tx *sql.Tx, entries []session.Entry) (se
 			args = append(args, seq, null(e.Session), null(e.User),
 				sql.NullInt64{Int64: int64(e.Epoch.User), Valid: e.User != ""},
 				sql.NullInt64{Int64: int64(e.Epoch.All), Valid: e.User == "" && e.Session == ""},
-				null(e.Keep), e.Why.Reason, e.Why.Actor, millis(e.At))
+				null(cmp.Or(e.Keep, e.Why.Successor)), e.Why.Reason, e.Why.Actor, millis(e.At))
 		}
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO ends (seq, session_id, user_id, epoch_user, epoch_all, keep_id, reason, actor, at)

@@ -31,6 +31,7 @@ type DB struct {
 	// program, in order, rather than by polling a file lock.
 	reader, writer *sql.DB
 	reads          querier // of the reader, however it is asked best
+	writes         writer  // of the writer
 	dialect        dialect
 	listeners      listeners // to ends of sessions
 	patient        bool
@@ -67,7 +68,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 // shares the connections, which [DB.Close] of either closes, and not the
 // listeners: those hear only of ends through the DB that they listen to.
 func (db *DB) Patient() *DB {
-	return &DB{reader: db.reader, writer: db.writer, reads: db.reads, dialect: db.dialect, patient: true}
+	return &DB{reader: db.reader, writer: db.writer, reads: db.reads, writes: db.writes, dialect: db.dialect, patient: true}
 }
 
 // within returns how long an operation may take that gets limit in a hurry.

@@ -47,7 +47,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		pool.Close()
 		return nil, err
 	}
-	return &DB{reader: pool, writer: pool, reads: pool, dialect: dialect{
+	return &DB{reader: pool, writer: pool, reads: pool, writes: pool, dialect: dialect{
 		forShare:     " FOR SHARE",
 		forOne:       " FOR NO KEY UPDATE",
 		answerWithin: readTimeout,

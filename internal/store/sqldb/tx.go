@@ -13,6 +13,13 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// writer is where everything that writes begins: a transaction, or a statement
+// that is one by itself.
+type writer interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 // maxTries bounds how often a transaction is run that the database gave up in
 // favour of another.
 const maxTries = 4
@@ -55,7 +62,7 @@ func (db *DB) inTx(ctx context.Context, fn func(context.Context, *sql.Tx) error)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	late := time.AfterFunc(db.within(db.dialect.answerWithin), cancel)
-	tx, err := db.writer.BeginTx(ctx, nil)
+	tx, err := db.writes.BeginTx(ctx, nil)
 	if !late.Stop() {
 		return context.DeadlineExceeded // a transaction that began all the same goes with its context
 	}
@@ -74,7 +81,7 @@ func (db *DB) inTx(ctx context.Context, fn func(context.Context, *sql.Tx) error)
 func (db *DB) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	limited, cancel := context.WithTimeout(ctx, db.within(writeTimeout))
 	defer cancel()
-	n, err := affected(db.writer.ExecContext(limited, query, args...))
+	n, err := affected(db.writes.ExecContext(limited, query, args...))
 	return n, explain(ctx, err)
 }
 

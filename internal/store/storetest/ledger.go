@@ -106,6 +106,15 @@ func recordEnd(t *testing.T, l session.Ledger, users user.Store) {
 	if again(t, users, u.ID) != u {
 		t.Error("the end of sessions raised an epoch")
 	}
+	head, err := l.Head(ctx)
+	must(t, err)
+	renewed := session.Why{Reason: session.Replaced, Actor: u.ID, Successor: session.IDOf("next")}
+	must(t, second(l.RecordEnd(ctx, many[:1], renewed, at)))
+	entries, err := l.After(ctx, head, 2)
+	must(t, err)
+	if len(entries) != 1 || entries[0].Session != many[0] || entries[0].Why != renewed || entries[0].Keep != "" {
+		t.Errorf("a renewal reads %+v", entries)
+	}
 }
 
 // second drops what a call returns beside its error.

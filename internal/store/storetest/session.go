@@ -43,6 +43,7 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"I1_RenewAgainstRequestsInFlight", renewAgainstRequestsInFlight},
 		{"I1_DisableAgainstRequestsInFlight", disableAgainstRequestsInFlight},
 		{"I1_EndAgainstRenew", endAgainstRenew},
+		{"I1_ReplacedIsNotRenewed", replacedIsNotRenewed},
 		{"I2_FinalBeforeAnswered", finalBeforeAnswered},
 		{"I2_LedgerAway", ledgerAway},
 		{"I2_EndIsRepeatable", endIsRepeatable},
@@ -144,6 +145,13 @@ func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
+}
+
+// Set moves the time to now, back too.
+func (c *clock) Set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
 }
 
 func (c *clock) Advance(d time.Duration) {

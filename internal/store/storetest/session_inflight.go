@@ -1,12 +1,14 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
@@ -159,6 +161,31 @@ func endAgainstRenew(t *testing.T, w *world) {
 		if w.alive(token) || next != "" && w.alive(next) {
 			t.Fatal("the session lives on after its end")
 		}
+	}
+}
+
+// Another log-in has taken the place of a session while a request with it was on
+// its way to renew it. Where a renewal is recorded before it is done, the two ends
+// have the same reason, and only one of them lets the session go on.
+func replacedIsNotRenewed(t *testing.T, w *world) {
+	u := w.newUser()
+	n := w.limited()
+	var first string
+	for range perUser {
+		token, err := n.start(u, false)
+		must(t, err)
+		first = cmp.Or(first, token)
+		w.clock.Advance(time.Second)
+	}
+	ctx, err := n.cookies.Load(request(first))
+	must(t, err)
+	_, err = n.start(u, true)
+	must(t, err)
+	if _, err := n.cookies.Renew(ctx, httptest.NewRecorder(), u.Epoch); !isEnded(err) {
+		t.Errorf("renewal: got %v, want ended", err)
+	}
+	if left := w.living(u); left != perUser {
+		t.Errorf("%d sessions live, want %d", left, perUser)
 	}
 }
 

@@ -67,13 +67,22 @@ local function kill(id, rec, reason, now, keep)
   return alive
 end
 
+-- The tombstone of a session that is over with nothing to come after it. Plain
+-- 'replaced' is that of one whose renewal the ledger knows and which is still to
+-- come here (replay.lua): the renewal takes it as no end, and must not take for
+-- one a session in whose place another log-in has come.
+local function for_good(reason)
+  if reason == 'replaced' then return 'replaced:' end
+  return reason
+end
+
 -- The id that a session without a record goes by since its renewal, or nil. If
 -- the renewal is still under way and only the ledger's word of it has got here,
 -- it is told for what reason it comes too late.
 local function successor(id, reason)
   local stone = redis.call('GET', 'x:' .. id)
-  if stone == 'replaced' then redis.call('SET', 'x:' .. id, reason, 'KEEPTTL') end
-  if stone and string.sub(stone, 1, 9) == 'replaced:' then return string.sub(stone, 10) end
+  if stone == 'replaced' then redis.call('SET', 'x:' .. id, for_good(reason), 'KEEPTTL') end
+  if stone and #stone > 9 and string.sub(stone, 1, 9) == 'replaced:' then return string.sub(stone, 10) end
 end
 
 -- Whether a session that is to survive an end of its user, which raised

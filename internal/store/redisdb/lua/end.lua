@@ -6,7 +6,7 @@ for i = 4, #ARGV do
   local id = ARGV[i]
   local rec = get(id)
   if rec then
-    reply[1] = reply[1] + kill(id, rec, reason, now, keep)
+    reply[1] = reply[1] + kill(id, rec, for_good(reason), now, keep)
   else
     reply[#reply + 1] = successor(id, reason)
   end

@@ -13,7 +13,7 @@ for i = 7, #ARGV do
     if h and id == stays and h.all >= all and kept(h, own) then
       move_on(id, h, own)
     elseif not h or h.all < all or h.own < own then
-      ended = ended + kill(id, rec, reason, now, keep)
+      ended = ended + kill(id, rec, for_good(reason), now, keep)
     end
   end
 end

@@ -1,0 +1,107 @@
+package redisdb_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+
+	"gatehouse/internal/session"
+	"gatehouse/internal/store/redisdb"
+	"gatehouse/internal/store/storetest"
+	"gatehouse/internal/testenv"
+	"gatehouse/internal/user"
+)
+
+// interleaved is the set-up with many nodes: sessions in Redis, accounts and
+// ledger in SQL.
+func interleaved(t *testing.T) (storetest.Interleaved, redis.Conn) {
+	url := testenv.SharedRedis(t)
+	raw, err := redis.DialURL(url)
+	must(t, err)
+	t.Cleanup(func() { raw.Close() })
+	db := openSQL(t)
+	return storetest.Interleaved{
+		Open: func(pause func(step string)) storetest.Sessions {
+			store := redisdb.OpenPaused(url, longest, pause)
+			t.Cleanup(func() { store.Close() })
+			must(t, store.LoadScripts(context.Background()))
+			return storetest.Sessions{Store: store, Ledger: db.Ledger(), Users: db.Users()}
+		},
+		Reset: func() {
+			head, err := db.Ledger().Head(context.Background())
+			must(t, err)
+			_, err = raw.Do("FLUSHDB")
+			must(t, err)
+			_, err = raw.Do("SET", "seq", head)
+			must(t, err)
+		},
+		Commute: commute,
+		Index: func(u user.ID) (ids []session.ID) {
+			names, err := redis.Strings(raw.Do("ZRANGE", "u:"+string(u), 0, -1))
+			must(t, err)
+			for _, name := range names {
+				ids = append(ids, session.ID(name))
+			}
+			return ids
+		},
+	}, raw
+}
+
+func TestInterleavings(t *testing.T) {
+	backend, _ := interleaved(t)
+	storetest.RunInterleavings(t, backend)
+}
+
+// commute: two stores do not see each other, and what reads or counts for itself
+// is in nobody's way.
+func commute(one, other string) bool {
+	inSQL := func(step string) bool { return strings.HasPrefix(step, "ledger.") || strings.HasPrefix(step, "users.") }
+	readsUser := func(step string) bool { return strings.HasPrefix(step, "users.By") }
+	reads := func(step string) bool { return strings.HasPrefix(step, "GET ") || strings.HasPrefix(step, "MGET ") }
+	switch {
+	case inSQL(one) != inSQL(other):
+		return true
+	case inSQL(one):
+		return readsUser(one) && (readsUser(other) || other == "ledger.RecordEnd") ||
+			readsUser(other) && one == "ledger.RecordEnd"
+	case one == "applied.lua" || other == "applied.lua":
+		return one != other // they alone look at seq
+	}
+	return reads(one) && reads(other)
+}
+
+// The last flaw is what redisstore does: it commits with an unconditional SET.
+func TestInterleavingsFindFlaws(t *testing.T) {
+	var raw redis.Conn
+	storetest.RunFlawedInterleavings(t, func(t *testing.T) (backend storetest.Interleaved) {
+		backend, raw = interleaved(t)
+		return backend
+	}, storetest.Flaw{Name: "I1_ASaveThatCreates", In: func(s storetest.Sessions) storetest.Sessions {
+		s.Store = unconditionalSave{s.Store, raw}
+		return s
+	}})
+}
+
+type unconditionalSave struct {
+	session.Store
+	raw redis.Conn
+}
+
+// Save reads the record, and writes it if it was there.
+func (s unconditionalSave) Save(ctx context.Context, of session.Session, data []byte, _ time.Time) error {
+	if _, err := s.Find(ctx, of.ID); err != nil {
+		return err
+	}
+	record, err := redis.Bytes(s.raw.Do("GET", "s:"+string(of.ID)))
+	if err != nil {
+		return err
+	}
+	if err := s.Ping(ctx); err != nil { // others may come in between
+		return err
+	}
+	_, err = s.raw.Do("SET", "s:"+string(of.ID), append(record, data...), "KEEPTTL")
+	return err
+}

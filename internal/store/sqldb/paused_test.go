@@ -1,0 +1,63 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+)
+
+// Paused returns db with pause called in front of each statement that is one
+// step by itself, and of each transaction, which on SQLite is one: no other can
+// write while it lasts, and none sees anything of it before its commit. It
+// shares the connections.
+func (db *DB) Paused(pause func(step string)) *DB {
+	p := db.Patient() // what waits for others is not slow
+	p.reads = pausedReads{p.reads, pause}
+	p.writes = pausedWrites{p.writes, pause}
+	return p
+}
+
+// WithoutSync makes db not wait for the disk: for tests that lose no power.
+func (db *DB) WithoutSync(ctx context.Context) error {
+	_, err := db.writer.ExecContext(ctx, "PRAGMA synchronous = OFF")
+	return err
+}
+
+type pausedReads struct {
+	querier
+	pause func(string)
+}
+
+func (p pausedReads) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	p.pause(stepOf(query))
+	return p.querier.QueryContext(ctx, query, args...)
+}
+
+func (p pausedReads) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	p.pause(stepOf(query))
+	return p.querier.QueryRowContext(ctx, query, args...)
+}
+
+type pausedWrites struct {
+	writer
+	pause func(string)
+}
+
+func (p pausedWrites) BeginTx(ctx context.Context, o *sql.TxOptions) (*sql.Tx, error) {
+	p.pause("transaction")
+	return p.writer.BeginTx(ctx, o)
+}
+
+func (p pausedWrites) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	p.pause(stepOf(query))
+	return p.writer.ExecContext(ctx, query, args...)
+}
+
+// stepOf is "UPDATE sessions" or "SELECT".
+func stepOf(query string) string {
+	words := strings.Fields(query)
+	if words[0] == "SELECT" {
+		return words[0]
+	}
+	return strings.Join(words[:2], " ")
+}

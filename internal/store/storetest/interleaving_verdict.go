@@ -1,0 +1,212 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// afterAll judges what everybody has been answered, and what is left.
+func (s *scene) afterAll() {
+	s.afterStep()
+	for _, c := range s.calls {
+		switch c.kind {
+		case "check", "save", "touch", "renew":
+			s.judgeRequest(c)
+		case "authenticate", "start":
+			s.judgeLogin(c)
+		default: // an end, or a part of one
+			if c.err != nil {
+				s.violated("%s: %v", c.kind, c.err)
+			}
+		}
+	}
+	for _, d := range s.done {
+		s.judgeReceipt(d)
+	}
+	for _, id := range s.known() {
+		if s.stays(id) && !s.alive(id) {
+			s.violated("%s is over, and nobody has ended it", s.nameOf(id))
+		}
+	}
+	for _, n := range s.newcomers {
+		if n.in && s.endedBy(n.id) == "" && !s.canBeReplaced() && !s.alive(n.id) {
+			s.violated("%s is over, and nobody has ended it", s.nameOf(n.id))
+		}
+	}
+	if s.slow == nil {
+		s.knock()
+		s.compareLists()
+	}
+}
+
+// judgeRequest: what begins after the answer to an end is told that it ended,
+// and why; what was answered before any end began was accepted.
+func (s *scene) judgeRequest(c call) {
+	var over *session.EndedError
+	refused := errors.As(c.err, &over)
+	if c.err != nil && !refused && !(c.kind == "renew" && errors.Is(c.err, session.ErrEpoch)) {
+		s.violated("%s: %v", c.kind, c.err)
+	}
+	after, before := false, true
+	for _, d := range s.done {
+		after = after || d.err == nil && s.dooms(d, c.id) && c.began > d.answered
+		before = before && c.answered < d.began
+	}
+	if after && c.err == nil {
+		s.violated("a %s that began after the answer to the end was accepted", c.kind)
+	}
+	if refused && !slices.Contains(s.reasons(), over.Reason) {
+		s.violated("a %s was refused as %q", c.kind, over.Reason)
+	}
+	if before && c.err != nil && !s.has(func(r deed) bool { return r.ends }) && len(s.heirs) <= 1 && (c.kind == "renew" || len(s.requests) == 1) {
+		s.violated("a %s that was answered before the end began was refused: %v", c.kind, c.err)
+	}
+}
+
+// reasons returns why the session can have ended.
+func (s *scene) reasons() (all []session.Reason) {
+	for _, e := range s.ends {
+		all = append(all, e.reason)
+	}
+	for _, r := range s.requests {
+		if r.ends || r.renews {
+			all = append(all, session.Replaced)
+		}
+		if r.changesPassword {
+			all = append(all, session.Password)
+		}
+	}
+	return all
+}
+
+// judgeLogin: who read the account before an end of it comes too late (I4), who
+// read it after the answer is let in.
+func (s *scene) judgeLogin(c call) {
+	raised, disabled, shut := s.user.Epoch, false, false
+	for _, d := range s.done {
+		raised = user.Epoch{All: max(raised.All, d.epoch.All), User: max(raised.User, d.epoch.User)}
+		if d.disables {
+			disabled = disabled || c.answered > d.began
+			shut = shut || c.began > d.answered
+		}
+	}
+	var full *session.LimitError
+	switch {
+	case c.kind == "authenticate" && c.err == nil:
+		if shut {
+			s.violated("a log-in to an account that had been disabled was accepted")
+		}
+	case c.kind == "authenticate":
+		if !disabled || !errors.Is(c.err, user.ErrCredentials) {
+			s.violated("authenticate: %v", c.err)
+		}
+	case c.err == nil:
+		for _, d := range s.done {
+			if !d.one && c.epoch.Before(raised) && c.began > d.answered {
+				s.violated("a log-in from before the end was told after it that it had succeeded")
+			}
+		}
+	case errors.As(c.err, &full):
+		if s.limit == 0 || len(full.Oldest) == 0 {
+			s.violated("start: %v, naming %d", c.err, len(full.Oldest))
+		}
+	case !errors.Is(c.err, session.ErrEpoch) || !c.epoch.Before(raised) && !s.has(func(r deed) bool { return r.changesPassword }):
+		s.violated("start: %v", c.err)
+	}
+}
+
+// judgeReceipt: the number is right where it is one.
+func (s *scene) judgeReceipt(d *ended) {
+	if len(s.ends) > 1 || d.err != nil || s.has(func(r deed) bool { return r.ends }) {
+		return
+	}
+	want := 0
+	for _, id := range []session.ID{s.subject, s.mine, s.others} {
+		if s.dooms(d, id) {
+			want++
+		}
+	}
+	for _, n := range s.newcomers {
+		if n.in && s.dooms(d, n.id) {
+			want++
+		}
+	}
+	if d.receipt.Ended != want || d.receipt.Gone != 0 {
+		s.violated("%q has ended %d and found %d gone; want %d and 0", d.name, d.receipt.Ended, d.receipt.Gone, want)
+	}
+}
+
+// canBeReplaced reports whether a log-in can have made room for another.
+func (s *scene) canBeReplaced() bool {
+	return len(s.requests) > 1 && s.limit > 0 || s.has(func(r deed) bool { return r.changesPassword })
+}
+
+// knock does to the sessions that are over what a request still could that had
+// loaded them while they lived. Nothing of it brings one back.
+func (s *scene) knock() {
+	for _, id := range s.known() {
+		if s.alive(id) {
+			continue
+		}
+		owner := s.user.ID
+		if id == s.others {
+			owner = s.stranger.ID
+		}
+		now := s.clock.Now()
+		old := session.Session{ID: id, User: owner, Began: s.house.begin, LastSeen: s.house.begin, Idle: limits.Idle, Deadline: s.house.begin.Add(limits.Lifetime), Role: user.RoleUser}
+		next := old
+		next.ID, next.LastSeen, next.Epoch = s.newID(), now, user.Epoch{All: 1 << 30, User: 1 << 30}
+		for what, err := range map[string]error{
+			"save":  s.looking.Store.Save(background, old, []byte("late"), now),
+			"touch": s.looking.Store.Touch(background, old, now),
+			"renew": s.looking.Store.Renew(background, old, next),
+		} {
+			if isSlow(err) {
+				s.slow = err
+			} else if !isEnded(err) {
+				s.violated("a late %s of %s, which is over: %v", what, s.nameOf(id), err)
+			}
+		}
+		if s.check(id) || s.check(next.ID) {
+			s.violated("%s has come back", s.nameOf(id))
+		}
+	}
+}
+
+// compareLists: records, index and checks agree on who is there.
+func (s *scene) compareLists() {
+	var living []session.ID
+	for _, id := range s.known() {
+		if id != s.others && s.alive(id) {
+			living = append(living, id)
+		}
+	}
+	slices.Sort(living)
+	s.wantFull(living)
+	var index []session.ID // before ListUser, which tidies it
+	if s.index != nil {
+		index = s.index(s.user.ID)
+		slices.Sort(index)
+	}
+	list, err := s.looking.Store.ListUser(background, s.user.ID, s.clock.Now())
+	s.answered("list", err)
+	var listed []session.ID
+	for _, one := range list {
+		listed = append(listed, one.ID)
+	}
+	slices.Sort(listed)
+	records := s.scan(s.user.ID)
+	if !slices.Equal(living, listed) || !slices.Equal(living, records) || s.index != nil && !slices.Equal(living, index) {
+		s.violated("%d sessions are accepted, %d listed, %d scanned, %d in the index", len(living), len(listed), len(records), len(index))
+	}
+}
+
+// wantFull: who competes for a place leaves none empty that nobody ended.
+func (s *scene) wantFull(living []session.ID) {
+	if len(s.ends) == 0 && len(s.newcomers) > 0 && !s.has(func(r deed) bool { return r.changesPassword }) && len(living) != s.limit {
+		s.violated("%d sessions are left, and there is room for %d", len(living), s.limit)
+	}
+}
