@@ -102,6 +102,29 @@ func TestI5_Failover(t *testing.T) {
 	}
 }
 
+// The killed master is started again at once, without its data, while the
+// sentinels are about to promote a replica that has everything. Until that is
+// done all of them name the empty one.
+func TestEmptyMasterBackBeforeTheFailover(t *testing.T) {
+	set := testenv.RedisSentinel(t, 2, 3, snapshotsOnly...)
+	g := newSentinelNode(t, set)
+	live, gone := g.login(g.user()), g.login(g.user())
+	g.end(gone)
+	old := set.Redis[0]
+	set.InStep(old)
+	old.Kill()
+	set.Failing()
+	old.Start()
+	for set.Master() == nil || set.Master() == old {
+		if _, err := g.Check(context.Background(), live); err != nil && !errors.Is(err, session.ErrUnavailable) {
+			t.Fatalf("a live session during the failover: %v", err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	g.wantAlive("after the failover", live)
+	g.wantEnded("after the failover", gone)
+}
+
 // A sentinel that was away during the failover still names the old master, which
 // is back and has not been told yet.
 func TestSentinelThatHasMissedAFailover(t *testing.T) {
