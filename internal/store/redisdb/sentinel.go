@@ -46,6 +46,8 @@ type sentinels struct {
 	current master // the latest known
 	asked   time.Time
 	met     string // the server behind the latest connection, as serverOf names it
+	// changed is called, under mu, when another server has become the master.
+	changed []func()
 }
 
 // master is where a sentinel says that the master is, and since which failover.
@@ -134,8 +136,8 @@ func (s *sentinels) master(ctx context.Context) (string, error) {
 		return "", s.invalid
 	}
 	if time.Since(s.asked) > sentinelMemory {
+		s.asked = time.Now() // what they say was true then
 		s.ask(ctx)
-		s.asked = time.Now()
 	}
 	if s.current.addr == "" {
 		return "", errNoSentinel
@@ -178,8 +180,40 @@ func (s *sentinels) ask(ctx context.Context) {
 	// One of them has the failover under way, or it is about to begin.
 	latest.replacing = latest.replacing || down > len(s.addrs)/2
 	if spoken > 0 && (latest.epoch >= s.current.epoch || spoken > len(s.addrs)/2) {
+		if s.current.addr != "" && s.current.addr != latest.addr {
+			for _, f := range s.changed {
+				f()
+			}
+		}
 		s.current = latest
 	}
+	if spoken == 0 {
+		s.current.replacing = false // nobody is left to do it
+	}
+}
+
+// onChange has f called whenever there is another master. f must not block, nor
+// ask who it is.
+func (s *sentinels) onChange(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = append(s.changed, f)
+}
+
+// confirm implements dialer: it asks anew. Whoever calls it when a change has come
+// about finds the change carried out, and errReplacing if one is about to.
+func (s *sentinels) confirm(ctx context.Context) error {
+	since := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked.Before(since) { // else somebody has asked while we waited for the lock
+		s.asked = time.Now()
+		s.ask(ctx)
+	}
+	if s.current.replacing {
+		return errReplacing
+	}
+	return nil
 }
 
 func (s *sentinels) askOne(ctx context.Context, addr string) (m master, err error) {
@@ -231,9 +265,9 @@ func (s *sentinels) authenticate(c redis.Conn) (err error) {
 	return err
 }
 
-// watch asks for the master until ctx ends and calls changed when it is another
-// one: an old master that is merely cut off breaks no connection by itself.
-func (s *sentinels) watch(ctx context.Context, log *slog.Logger, changed func()) {
+// watch asks for the master until ctx ends: an old one that is merely cut off
+// breaks no connection by itself.
+func (s *sentinels) watch(ctx context.Context, log *slog.Logger) {
 	tick := time.NewTicker(sentinelEvery)
 	defer tick.Stop()
 	var was string
@@ -244,7 +278,6 @@ func (s *sentinels) watch(ctx context.Context, log *slog.Logger, changed func())
 			return
 		case err == nil && was != "" && is != was:
 			log.Warn("Redis has another master", "was", was, "is", is)
-			changed()
 			fallthrough
 		case err == nil:
 			was = is
