@@ -44,12 +44,15 @@ func TestCheckerAcceptsWhatIsSound(t *testing.T) {
 		"store away": {ops: logins(at(check, 20*s, 21*s, unavailable, "ann1")), faults: []fault{failover}},
 		"young session lost": {ops: logins(at(check, 20*s, 21*s, ended, "ann1"), at(check, 30*s, 31*s, ended, "ann1")),
 			faults: []fault{failover}},
+		"lost, answered in the moment of the last write that survived": {ops: []op{
+			{kind: login, begin: 1 * s, end: 1500 * time.Millisecond, outcome: ok, session: "ann1", user: "ann"},
+			at(check, 20*s, 21*s, ended, "ann1")}, faults: []fault{failover}},
 		"accepted in a split, a moment later": {ops: logins(
 			op{kind: endOne, begin: 19 * s, end: 20 * s, outcome: ok, target: "ann1"},
 			at(check, 20*s+splitBound/2, 21*s, ok, "ann1")), faults: []fault{failover}},
 	} {
-		if v := judge(c.ops, c.faults); len(v.violations) > 0 || v.calmAway > 0 {
-			t.Errorf("%s: %d away in the calm, violations: %v", name, v.calmAway, v.violations)
+		if v := judge(c.ops, c.faults); len(v.violations) > 0 || len(v.calmAway) > 0 {
+			t.Errorf("%s: %v away in the calm, violations: %v", name, v.calmAway, v.violations)
 		}
 	}
 }
@@ -86,6 +89,16 @@ func TestCheckerCatchesEachViolation(t *testing.T) {
 			op{kind: endOne, begin: 5 * s, end: 6 * s, outcome: unknown, target: "ann1"},
 			at(check, 7*s, 8*s, ended, "ann1"), at(check, 9*s, 10*s, ok, "ann1")), want: "seen ended"},
 		"called ended, store away": {ops: logins(at(check, 20*s, 21*s, ended, "ann1")), faults: []fault{old}, want: "nobody has ended it"},
+		"lost, and the promoted replica held it": {ops: []op{
+			{kind: login, begin: 1 * s, end: 1499 * time.Millisecond, outcome: ok, session: "ann1", user: "ann"},
+			at(check, 20*s, 21*s, ended, "ann1")}, faults: []fault{{name: "failover", begin: 19 * s, end: 22 * s, loses: 1500 * time.Millisecond}},
+			want: "nobody has ended it"},
+		"lost, and began when the fault was over": {ops: []op{
+			{kind: login, begin: 22*s + 1, end: 23 * s, outcome: ok, session: "ann1", user: "ann"},
+			at(check, 25*s, 26*s, ended, "ann1")}, faults: []fault{{name: "failover", begin: 19 * s, end: 22 * s, loses: 1500 * time.Millisecond}},
+			want: "nobody has ended it"},
+		"lost without a fault that loses": {ops: logins(at(check, 20*s, 21*s, ended, "ann1")),
+			faults: []fault{{name: "replica killed", begin: 19 * s, end: 22 * s}}, want: "nobody has ended it"},
 		"called ended in the calm": {ops: logins(at(check, 7*s, 8*s, ended, "bob1")), want: "nobody has ended it"},
 		"other user's end": {ops: logins(
 			op{kind: endUser, begin: 5 * s, end: 6 * s, outcome: ok, session: "ann1", user: "ann", keep: "ann1"},
@@ -100,7 +113,16 @@ func TestCheckerCatchesEachViolation(t *testing.T) {
 			t.Errorf("%s: want one violation with %q, got %q", name, c.want, v.violations)
 		}
 	}
-	if v := judge(logins(at(check, 7*s, 8*s, unavailable, "bob1")), nil); v.calmAway != 1 {
+	for _, c := range []struct {
+		took     time.Duration
+		pressure float64
+		want     bool
+	}{{300 * time.Millisecond, 0.97, true}, {300 * time.Millisecond, 0.5, false}, {5 * time.Millisecond, 1, false}} {
+		if excused(op{begin: s, end: s + c.took, outcome: unavailable}, c.pressure) != c.want {
+			t.Errorf("%v at %v: excused is not %v", c.took, c.pressure, c.want)
+		}
+	}
+	if v := judge(logins(at(check, 7*s, 8*s, unavailable, "bob1")), nil); len(v.calmAway) != 1 {
 		t.Errorf("unavailable in the calm is not counted: %+v", v)
 	}
 }

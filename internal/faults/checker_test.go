@@ -13,8 +13,9 @@ import (
 // be asked for and applied. Outside a split it is nothing at all.
 const splitBound = 1500 * time.Millisecond
 
-// settle is how long after the end of a fault the nodes may still feel it.
-const settle = 3 * time.Second
+// settle is how long after the end of a fault the nodes may still feel it: the
+// time in which the service has to be back.
+const settle = 2 * time.Second
 
 // verdict is what the checker found.
 type verdict struct {
@@ -26,8 +27,8 @@ type verdict struct {
 	lost       int // sessions gone without an end, as a fault allows
 	late       int // accepted within splitBound of their end, in a split
 	worst      time.Duration
-	calm       int // checks of live sessions outside faults
-	calmAway   int // of these, answered "not now"
+	calm       int  // checks of live sessions outside faults
+	calmAway   []op // of these, answered "not now" or not at all
 }
 
 // life is what the history says about one session.
@@ -147,8 +148,8 @@ func (v *verdict) judgeOne(o op, l *life, faults []fault) {
 	if (o.kind == check || o.kind == write) && (l.attemptAt == 0 || l.attemptAt > o.end) && !mayBeLost(l, faults, o.end) &&
 		during(faults, o.begin-settle, o.end) == "none" {
 		v.calm++
-		if o.outcome != ok {
-			v.calmAway++
+		if o.outcome == unavailable || o.outcome == unknown {
+			v.calmAway = append(v.calmAway, o)
 		}
 		if o.outcome == refused {
 			say("refused: %s", o.note)
@@ -156,10 +157,26 @@ func (v *verdict) judgeOne(o op, l *life, faults []fault) {
 	}
 }
 
-// mayBeLost reports whether a fault up to at may have cost the session.
+// Outside faults nothing excuses an answer "not now" but the machine: it came
+// because the time of an operation had run out, not at once, and all that time
+// somebody waited for a processor.
+const (
+	slowAnswer = 200 * time.Millisecond // the shortest time limit of a store
+	saturated  = 0.9                    // the part of the time in which somebody waited
+)
+
+// excused reports whether the machine was to blame for o, given the pressure on
+// its processors meanwhile.
+func excused(o op, pressure float64) bool {
+	return o.end-o.begin >= slowAnswer && pressure >= saturated
+}
+
+// mayBeLost reports whether a fault up to at may have cost the session: its log-in
+// was not answered before the last write that the new master holds. What began
+// when the fault was over is safe.
 func mayBeLost(l *life, faults []fault, at time.Duration) bool {
 	return slices.ContainsFunc(faults, func(f fault) bool {
-		return f.loses > 0 && f.begin < at && l.end >= f.loses && l.begin <= f.end+settle
+		return f.loses > 0 && f.begin < at && l.end >= f.loses && l.begin <= f.end
 	})
 }
 

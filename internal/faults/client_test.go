@@ -77,14 +77,7 @@ func (w *world) end(r *rand.Rand) {
 	}
 	switch n := r.IntN(20); {
 	case n < 5:
-		// Answered with a log-in page whether the session was alive or not, so it
-		// says nothing about that.
-		o, _ := w.request(r, v, op{kind: endOne, target: v.id}, http.MethodPost, "/logout", url.Values{})
-		o.session = ""
-		w.history.add(o)
-		if o.outcome == ok {
-			w.died(v)
-		}
+		w.logOut(r, v)
 	case n < 9:
 		w.endListed(r, v, v.person, "/mypage/sessions/")
 	case n < 14:
@@ -116,6 +109,18 @@ func (w *world) end(r *rand.Rand) {
 			}
 		}
 	}
+}
+
+// logOut ends v. It is answered with a log-in page whether the session was alive or
+// not, so the answer says nothing about that.
+func (w *world) logOut(r *rand.Rand, v *visitor) op {
+	o, _ := w.request(r, v, op{kind: endOne, target: v.id}, http.MethodPost, "/logout", url.Values{})
+	o.session = ""
+	w.history.add(o)
+	if o.outcome == ok {
+		w.died(v)
+	}
+	return o
 }
 
 // session returns a live session of p, if there is one.

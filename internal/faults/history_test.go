@@ -44,8 +44,13 @@ type op struct {
 type fault struct {
 	name       string
 	begin, end time.Duration
-	// Sessions begun from loses on may be gone afterwards; 0 if none may.
+	struck     time.Duration // when the blow fell that may have cost data
+	promoted   time.Duration // when a replica took the place of the master; 0: none did
+	// Sessions whose log-in was answered from loses on may be gone afterwards, as
+	// measured (beat_test.go); 0 if none may.
 	loses time.Duration
+	// old: old data were put back, so that more is lost than the replicas lagged.
+	old bool
 	// split: an old master may have been there beside the new one.
 	split bool
 }

@@ -4,25 +4,30 @@ package faults
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"gatehouse/internal/testenv"
 )
 
 // evil is one thing that the nemesis does, to its end: when it returns, all that
-// it broke is mended. It may set what the fault loses and whether it splits.
+// it broke is mended. It says whether it splits and whether old data come back.
+//
+// Whatever is done, one server is left that has the data: with all copies gone
+// live sessions are lost, which no program can help. So a master that has been
+// killed, and keeps nothing on disk here, comes back only after a replica has
+// been promoted.
 type evil struct {
 	name string
 	do   func(w *world, r *rand.Rand, f *fault)
 }
-
-// replicationLag is how far a healthy replica may be behind on a busy machine: a
-// session that began this long before its master was lost may go with it.
-const replicationLag = time.Second
 
 var evils = []evil{
 	{"Redis master killed", func(w *world, r *rand.Rand, f *fault) {
@@ -33,7 +38,7 @@ var evils = []evil{
 		w.loseMaster(r, f, (*testenv.RedisProc).Pause, (*testenv.RedisProc).Resume)
 	}},
 	{"Redis master paused for a moment", func(w *world, r *rand.Rand, f *fault) {
-		f.split, f.loses = true, f.begin-replicationLag // it may be long enough
+		f.split = true // it may be long enough
 		m := w.master()
 		m.Pause()
 		w.hold(r, 300*time.Millisecond, time.Second)
@@ -112,37 +117,83 @@ var evils = []evil{
 // own before it repeats itself, and leaves a calm after each.
 func (w *world) nemesis(ctx context.Context, r *rand.Rand) {
 	for {
-		for _, i := range r.Perm(len(evils)) {
+		for _, e := range w.plan(r) {
 			// All of the plan comes from one number: what happened on the way
 			// must not change what comes next.
 			own := rand.New(rand.NewPCG(r.Uint64(), 0))
 			if ctx.Err() != nil {
 				return
 			}
-			w.afflict(own, evils[i])
+			w.afflict(own, e)
 		}
 	}
 }
 
-// afflict does one evil, waits until all is well and a moment more.
+// plan returns all evils in an order of r's, or those that -faults.only names.
+func (w *world) plan(r *rand.Rand) (all []evil) {
+	if *onlyFlag == "" {
+		for _, i := range r.Perm(len(evils)) {
+			all = append(all, evils[i])
+		}
+		return all
+	}
+	for name := range strings.SplitSeq(*onlyFlag, ",") {
+		all = append(all, evilNamed(w.t, strings.TrimSpace(name)))
+	}
+	return all
+}
+
+func evilNamed(t testing.TB, name string) evil {
+	t.Helper()
+	i := slices.IndexFunc(evils, func(e evil) bool { return e.name == name })
+	if i < 0 {
+		t.Fatalf("the nemesis does not know %q", name)
+	}
+	return evils[i]
+}
+
+// afflict does one evil, waits until all is well and a moment more. The fault
+// lasts from the act until Redis is whole again and every node says it is ready.
 func (w *world) afflict(r *rand.Rand, e evil) {
 	w.settled()
+	m := w.master()
+	w.redis.InStep(m)
+	pulse := newBeat(m, w.history.now)
 	f := fault{name: e.name, begin: w.history.now()}
+	f.struck = f.begin
+	began := time.Now()
 	e.do(w, r, &f)
 	took := w.waitReady()
-	w.slowest = max(w.slowest, took)
 	w.settled()
 	w.waitReady()
+	note := ""
+	if from, some := pulse.lost(w.master()); some {
+		f.loses = max(from, 1)
+		note = fmt.Sprintf("; lost is what was answered after %.3fs", from.Seconds())
+		if !f.old {
+			w.lag = max(w.lag, f.struck-from)
+		}
+	}
 	f.end = w.history.now()
 	w.history.addFault(f)
-	w.t.Logf("%6.1fs to %5.1fs: %s; all ready %v after it was mended", f.begin.Seconds(), f.end.Seconds(), f.name, took.Round(time.Millisecond))
+	w.t.Logf("%s %6.1fs to %5.1fs: %s; all ready %v after it was mended%s", began.UTC().Format("15:04:05.000"),
+		f.begin.Seconds(), f.end.Seconds(), f.name, took.Round(time.Millisecond), note)
+	if took > w.slowest {
+		w.slowest, w.slowestAfter = took, f.name
+	}
 	time.Sleep(settle + time.Second)
 }
 
-// settled waits until Redis is one master with two replicas again.
+// settled waits until Redis is one master with two replicas again and no sentinel
+// wants it otherwise: a pause may have been just long enough for a failover that
+// only begins when it is over.
 func (w *world) settled() {
-	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		if m := w.redis.Master(); m != nil && w.redis.Whole(m) {
+	quiet := time.Now()
+	for began := quiet; ; time.Sleep(50 * time.Millisecond) {
+		if m := w.redis.Master(); m == nil || !w.redis.Whole(m) || !w.redis.Content() {
+			quiet = time.Now()
+		}
+		if time.Since(quiet) > 300*time.Millisecond {
 			return
 		}
 		if time.Since(began) > 2*patience {
@@ -182,11 +233,12 @@ func (w *world) replica(r *rand.Rand) *testenv.RedisProc {
 
 // loseMaster loses the master, waits for the next and brings the old one back.
 func (w *world) loseMaster(r *rand.Rand, f *fault, lose, find func(*testenv.RedisProc)) {
-	f.loses = w.history.now() - replicationLag
 	old := w.master()
 	w.hold(r, time.Millisecond, 100*time.Millisecond)
+	f.struck = w.history.now()
 	lose(old)
 	w.redis.Promoted(old)
+	f.promoted = w.history.now()
 	w.hold(r, 100*time.Millisecond, 3*time.Second)
 	find(old)
 }
@@ -194,7 +246,7 @@ func (w *world) loseMaster(r *rand.Rand, f *fault, lose, find func(*testenv.Redi
 // restoreOldRDB takes a snapshot, lets time go by and starts all of Redis from
 // it, as an operator might after an accident.
 func restoreOldRDB(w *world, r *rand.Rand, f *fault) {
-	f.loses = w.history.now() - replicationLag
+	f.old = true
 	m := w.master()
 	save(m)
 	rdb, err := os.ReadFile(filepath.Join(m.Dir(), "dump.rdb"))

@@ -47,27 +47,38 @@ func build(t testing.TB, tags string) string {
 // lease is short: a run has to see it end.
 const lease = 5 * time.Second
 
+// newNode starts a node that reaches the servers of set and the database by
+// links of its own.
 func newNode(t testing.TB, bin string, set *testenv.SentinelSet, postgres *testenv.PostgresProc) *node {
 	t.Helper()
-	n := &node{t: t, bin: bin, dir: testenv.TempDir(t), errors: &output{}}
 	ports := map[string]string{}
+	var links []*link
 	for _, r := range set.Redis {
 		k := newLink(t, r.Addr(), nil)
 		ports[portOf(r.Addr())] = k.port()
-		n.redis = append(n.redis, k)
+		links = append(links, k)
 	}
 	var sentinels []string
 	for _, s := range set.Sentinels {
 		k := newLink(t, s.Addr(), ports) // the node reaches the master that they name by its own link
 		sentinels = append(sentinels, k.addr())
-		n.redis = append(n.redis, k)
+		links = append(links, k)
 	}
 	sql := newLink(t, postgres.Addr(), nil)
-	n.sql = []*link{sql}
+	n := startNode(t, bin, "redis+sentinel://"+strings.Join(sentinels, ",")+"/"+testenv.MasterName+"/0",
+		strings.Replace(postgres.URL(), postgres.Addr(), sql.addr(), 1))
+	n.redis, n.sql = links, []*link{sql}
+	return n
+}
+
+// startNode starts a node on the servers that the URLs name.
+func startNode(t testing.TB, bin, redisURL, databaseURL string) *node {
+	t.Helper()
+	n := &node{t: t, bin: bin, dir: testenv.TempDir(t), errors: &output{}}
 	n.env = []string{
 		"GATEHOUSE_ADDR=127.0.0.1:0",
-		"GATEHOUSE_DATABASE_URL=" + strings.Replace(postgres.URL(), postgres.Addr(), sql.addr(), 1),
-		"GATEHOUSE_REDIS_URL=redis+sentinel://" + strings.Join(sentinels, ",") + "/" + testenv.MasterName + "/0",
+		"GATEHOUSE_DATABASE_URL=" + databaseURL,
+		"GATEHOUSE_REDIS_URL=" + redisURL,
 		"GATEHOUSE_RATE_LIMITS=off",
 		"GATEHOUSE_LEDGER_LEASE=" + lease.String(),
 	}

@@ -24,13 +24,17 @@ type world struct {
 	nodes    []*node
 	history  *history
 	http     *http.Client
+	machine  machine
 
 	mu    sync.Mutex
 	users []*person
 	admin *person
 	// sessions that have begun: live as far as anybody knows, and not.
 	live, dead []*visitor
-	slowest    time.Duration // from the end of a fault until all nodes were ready
+	// from the end of a fault until all nodes were ready
+	slowest      time.Duration
+	slowestAfter string        // the fault
+	lag          time.Duration // of the promoted replica that was furthest behind
 }
 
 // person is a user. Its lock is held by who changes the password or shuts the
@@ -53,11 +57,26 @@ const nodeCount = 3
 // nemesis asks for them, so that every crash forgets as much as it can.
 func newWorld(t testing.TB, seed uint64, tags string, people int) *world {
 	t.Helper()
+	w := emptyWorld(t, seed)
+	w.redis = testenv.RedisSentinel(t, 2, 3, "--appendonly", "no")
+	w.postgres = testenv.PostgresServer(t)
+	keepLogs(t, w.redis, func() []*node { return w.nodes })
+	bin := build(t, tags)
+	for range nodeCount {
+		w.nodes = append(w.nodes, newNode(t, bin, w.redis, w.postgres))
+	}
+	w.admin = newPerson(t, bin, w.redis.URL(), w.postgres.URL(), "root", "--admin")
+	for i := range people {
+		w.users = append(w.users, newPerson(t, bin, w.redis.URL(), w.postgres.URL(), "user"+string(rune('a'+i))))
+	}
+	return w
+}
+
+// emptyWorld has clients, and nobody whom they could ask yet.
+func emptyWorld(t testing.TB, seed uint64) *world {
 	w := &world{
 		t: t, seed: seed,
-		redis:    testenv.RedisSentinel(t, 2, 3, "--appendonly", "no"),
-		postgres: testenv.PostgresServer(t),
-		history:  &history{start: time.Now()},
+		history: &history{start: time.Now()},
 		http: &http.Client{
 			Timeout:       3 * time.Second,
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 32},
@@ -65,14 +84,6 @@ func newWorld(t testing.TB, seed uint64, tags string, people int) *world {
 		},
 	}
 	t.Cleanup(w.http.CloseIdleConnections)
-	bin := build(t, tags)
-	for range nodeCount {
-		w.nodes = append(w.nodes, newNode(t, bin, w.redis, w.postgres))
-	}
-	w.admin = w.newPerson(bin, "root", "--admin")
-	for i := range people {
-		w.users = append(w.users, w.newPerson(bin, "user"+string(rune('a'+i))))
-	}
 	return w
 }
 
@@ -81,13 +92,13 @@ const (
 	otherPassword = "marble lantern fox 9"
 )
 
-func (w *world) newPerson(bin, name string, flags ...string) *person {
-	w.t.Helper()
+func newPerson(t testing.TB, bin, redisURL, databaseURL, name string, flags ...string) *person {
+	t.Helper()
 	cmd := exec.Command(bin, append([]string{"user", "create", name, "--password-stdin",
-		"--database-url=" + w.postgres.URL(), "--redis-url=" + w.redis.URL()}, flags...)...)
+		"--database-url=" + databaseURL, "--redis-url=" + redisURL}, flags...)...)
 	cmd.Stdin = strings.NewReader(onePassword + "\n")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		w.t.Fatalf("user create: %v\n%s", err, out)
+		t.Fatalf("user create: %v\n%s", err, out)
 	}
 	return &person{name: name, passwords: []string{onePassword, otherPassword}}
 }
@@ -102,6 +113,7 @@ func (w *world) run(limit time.Duration, nemesis func(context.Context, *rand.Ran
 		r := rand.New(rand.NewPCG(w.seed, uint64(i)+1))
 		clients.Go(func() { w.client(working, r, i) })
 	}
+	clients.Go(func() { w.machine.watch(w.history.now, working.Done()) })
 	w.waitReady() // and some sessions to lose
 	for len(w.some(true)) < 10 && ctx.Err() == nil {
 		time.Sleep(20 * time.Millisecond)

@@ -54,8 +54,8 @@ func (p *process) start() error {
 	if p.cmd != nil {
 		return errors.New("it is running already")
 	}
-	logPath := filepath.Join(p.dir, "server.log")
-	log, err := os.Create(logPath)
+	// What it printed before it was killed is what one wants to read afterwards.
+	log, err := os.OpenFile(p.logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (p *process) start() error {
 	killTree(pid)
 	cmd.Wait()
 	forget(pid)
-	text, _ := os.ReadFile(logPath)
+	text, _ := os.ReadFile(p.logPath())
 	return fmt.Errorf("%s did not start; its log:\n%s", filepath.Base(argv[0]), text)
 }
 
@@ -143,6 +143,8 @@ func (p *process) signalTree(send func(pid int)) error {
 	send(p.cmd.Process.Pid)
 	return nil
 }
+
+func (p *process) logPath() string { return filepath.Join(p.dir, "server.log") }
 
 func (p *process) remove() {
 	p.kill()

@@ -44,6 +44,10 @@ func (r *RedisProc) Addr() string { return r.proc.addr() }
 // Dir returns the folder that holds its data.
 func (r *RedisProc) Dir() string { return filepath.Join(r.proc.dir, "data") }
 
+// Log returns the name of the file with all that the server has printed, also
+// before it was stopped or killed. It is gone after the test.
+func (r *RedisProc) Log() string { return r.proc.logPath() }
+
 // Pause holds the server with SIGSTOP: connections open, and nothing answers.
 func (r *RedisProc) Pause() { r.t.Helper(); r.must("pause", r.proc.pause()) }
 
@@ -105,11 +109,13 @@ func startRedis(args ...string) (*process, error) {
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return nil, err
 	}
+	conf := filepath.Join(dir, "redis.conf")
 	proc := &process{
 		dir: dir,
 		command: func(port int) []string {
-			return append([]string{bin, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", data,
-				"--save", "", "--appendonly", "yes", "--maxmemory-policy", "noeviction"}, args...)
+			writeConf(conf, port, confLines(append([]string{"--dir", data, "--save", "", "--appendonly", "yes",
+				"--maxmemory-policy", "noeviction"}, args...)))
+			return []string{bin, conf}
 		},
 		ready:      redisReady,
 		stopSignal: syscall.SIGTERM,
@@ -119,6 +125,29 @@ func startRedis(args ...string) (*process, error) {
 		return nil, err
 	}
 	return proc, nil
+}
+
+// writeConf writes the configuration of a Redis or a sentinel, unless it is there
+// already: both write into it what they learn, whose replica they are for one,
+// and have to come back as what they were.
+func writeConf(name string, port int, lines string) {
+	begin := fmt.Sprintf("port %d\n", port)
+	if old, err := os.ReadFile(name); err != nil || !strings.Contains(string(old), begin) {
+		os.WriteFile(name, []byte(begin+"bind 127.0.0.1\n"+lines), 0o600) // if it fails the server says so
+	}
+}
+
+// confLines turns arguments, each "--name" followed by its values, into lines.
+func confLines(args []string) string {
+	var lines strings.Builder
+	for _, a := range args {
+		if name, is := strings.CutPrefix(a, "--"); is {
+			lines.WriteString("\n" + name)
+		} else {
+			lines.WriteString(" " + strconv.Quote(a))
+		}
+	}
+	return lines.String() + "\n"
 }
 
 // redisReady asks who answers: on a port that two servers wanted, it may be

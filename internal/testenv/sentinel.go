@@ -3,7 +3,6 @@ package testenv
 import (
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -100,6 +99,70 @@ func (s *SentinelSet) Whole(master *RedisProc) bool {
 	return strings.Contains(state, "role:master") && strings.Count(state, "state=online") == len(s.Redis)-1
 }
 
+// InStep waits until every other server has all that master has written so far.
+func (s *SentinelSet) InStep(master *RedisProc) {
+	s.t.Helper()
+	written := s.offset(master)
+	s.wait("the replicas are in step", func() bool {
+		for _, r := range s.Redis {
+			if s.offset(r) < written {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// offset returns how far in the stream of writes r is, -1 if it does not say.
+func (s *SentinelSet) offset(r *RedisProc) int64 {
+	for line := range strings.Lines(Ask(r.Addr(), "INFO", "replication")) {
+		// A replica has one of its own, which is the master's.
+		if text, is := strings.CutPrefix(strings.TrimSpace(line), "master_repl_offset:"); is {
+			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+				return n
+			}
+		}
+	}
+	return -1
+}
+
+// Hurry makes the sentinels look at the servers more often than they would, so that
+// a master that has come back is told to follow within about two seconds and not
+// ten. What happens during a failover takes the time that it always takes. A
+// sentinel that is started again has forgotten it.
+func (s *SentinelSet) Hurry() {
+	s.t.Helper()
+	for _, one := range s.Sentinels {
+		if answer := Ask(one.Addr(), "SENTINEL", "DEBUG", "INFO-PERIOD", "1000", "PUBLISH-PERIOD", "250"); answer != "+OK\r\n" {
+			s.t.Fatalf("SENTINEL DEBUG: %q", answer)
+		}
+	}
+}
+
+// Failing waits until a sentinel has begun to replace the master.
+func (s *SentinelSet) Failing() {
+	s.t.Helper()
+	s.wait("a failover", func() bool {
+		for _, one := range s.Sentinels {
+			if strings.Contains(Ask(one.Addr(), "SENTINEL", "MASTER", MasterName), "failover_in_progress") {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// Content reports whether all sentinels answer and none thinks that the master is
+// down or is to be replaced.
+func (s *SentinelSet) Content() bool {
+	for _, one := range s.Sentinels {
+		if !strings.Contains(Ask(one.Addr(), "SENTINEL", "MASTER", MasterName), "\r\nflags\r\n$6\r\nmaster\r\n") {
+			return false
+		}
+	}
+	return true
+}
+
 // Promoted waits until another server than old is a master by its own account,
 // and returns it.
 func (s *SentinelSet) Promoted(old *RedisProc) *RedisProc {
@@ -140,20 +203,16 @@ func startSentinel(masterPort string, quorum int) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	conf := filepath.Join(dir, "sentinel.conf") // the sentinel writes what it learns into it
+	conf := filepath.Join(dir, "sentinel.conf")
 	proc := &process{
 		dir: dir,
 		command: func(port int) []string {
-			begin := fmt.Sprintf("port %d\n", port)
-			if old, err := os.ReadFile(conf); err != nil || !strings.Contains(string(old), begin) {
-				os.WriteFile(conf, fmt.Appendf(nil, `%sbind 127.0.0.1
-dir %s
-sentinel monitor %[3]s 127.0.0.1 %[4]s %[5]d
-sentinel down-after-milliseconds %[3]s 500
-sentinel failover-timeout %[3]s 3000
-sentinel parallel-syncs %[3]s 2
-`, begin, dir, MasterName, masterPort, quorum), 0o600)
-			}
+			writeConf(conf, port, fmt.Sprintf(`dir %s
+sentinel monitor %[2]s 127.0.0.1 %[3]s %[4]d
+sentinel down-after-milliseconds %[2]s 500
+sentinel failover-timeout %[2]s 3000
+sentinel parallel-syncs %[2]s 2
+`, dir, MasterName, masterPort, quorum))
 			return []string{bin, conf, "--sentinel"}
 		},
 		ready:      redisReady,

@@ -60,6 +60,7 @@ var errStale = errors.New("opened before the last break")
 
 func newClient(d dialer) *client {
 	c := &client{}
+	d.onChange(func() { c.generation.Add(1) })
 	c.pool = &redis.Pool{
 		MaxActive:   maxActive,
 		MaxIdle:     maxIdle,

@@ -12,6 +12,11 @@ import (
 // the one that a URL names, or the master of the moment.
 type dialer interface {
 	dial(ctx context.Context) (redis.Conn, error)
+	// onChange has f called when connections from here on lead elsewhere.
+	onChange(f func())
+	// confirm makes sure that any such change up to now has been noticed, and
+	// returns an error if one is about to come.
+	confirm(ctx context.Context) error
 }
 
 func dialerFor(url string) dialer {
@@ -27,6 +32,10 @@ type oneServer string
 func (url oneServer) dial(ctx context.Context) (redis.Conn, error) {
 	return redis.DialURLContext(ctx, string(url), dialWithin()...)
 }
+
+func (oneServer) onChange(func()) {}
+
+func (oneServer) confirm(context.Context) error { return nil }
 
 // dialWithin bounds what a connection may take where the operation does not.
 func dialWithin(more ...redis.DialOption) []redis.DialOption {

@@ -28,6 +28,7 @@ const (
 
 var (
 	errNoSentinel = errors.New("redisdb: no sentinel knows the master")
+	errReplacing  = errors.New("redisdb: the sentinels are replacing the master")
 	errURL        = errors.New("redisdb: the URL cannot be read") // and is not shown: it may hold a password
 )
 
@@ -44,12 +45,19 @@ type sentinels struct {
 	mu      sync.Mutex
 	current master // the latest known
 	asked   time.Time
+	met     string // the server behind the latest connection, as serverOf names it
+	// changed is called, under mu, when another server has become the master.
+	changed []func()
 }
 
 // master is where a sentinel says that the master is, and since which failover.
 type master struct {
 	addr  string
 	epoch int64
+	// down: this sentinel does not reach it.
+	down bool
+	// replacing: most sentinels do not, and a replica is to take its place.
+	replacing bool
 }
 
 // newSentinels reads redis+sentinel://user:password@host:port,host:port/name/db.
@@ -93,11 +101,29 @@ func (s *sentinels) dial(ctx context.Context) (redis.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := serverOf(c); err != nil {
+	server, err := serverOf(c)
+	if err == nil {
+		err = s.meet(server)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// meet refuses a server that is new to us while the sentinels replace the master.
+// Until the new one is known they go on naming the old, and it may have been
+// started again meanwhile, without its data: every session would be answered as
+// ended that lives on the replica. One that we know is merely cut off from them.
+func (s *sentinels) meet(server string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.met != server && s.current.replacing {
+		return errReplacing
+	}
+	s.met = server
+	return nil
 }
 
 // master returns the address of the master. If no sentinel answers it is the
@@ -110,8 +136,8 @@ func (s *sentinels) master(ctx context.Context) (string, error) {
 		return "", s.invalid
 	}
 	if time.Since(s.asked) > sentinelMemory {
+		s.asked = time.Now() // what they say was true then
 		s.ask(ctx)
-		s.asked = time.Now()
 	}
 	if s.current.addr == "" {
 		return "", errNoSentinel
@@ -134,7 +160,7 @@ func (s *sentinels) ask(ctx context.Context) {
 		}()
 	}
 	var latest master
-	spoken := 0
+	spoken, down := 0, 0
 	for range s.addrs {
 		m := <-answers
 		if m.addr == "" {
@@ -142,12 +168,52 @@ func (s *sentinels) ask(ctx context.Context) {
 		}
 		spoken++
 		if latest.addr == "" || m.epoch > latest.epoch {
-			latest = m
+			latest, down = m, 0
+		}
+		if m.addr == latest.addr {
+			latest.replacing = latest.replacing || m.replacing
+			if m.down {
+				down++
+			}
 		}
 	}
+	// One of them has the failover under way, or it is about to begin.
+	latest.replacing = latest.replacing || down > len(s.addrs)/2
 	if spoken > 0 && (latest.epoch >= s.current.epoch || spoken > len(s.addrs)/2) {
+		if s.current.addr != "" && s.current.addr != latest.addr {
+			for _, f := range s.changed {
+				f()
+			}
+		}
 		s.current = latest
 	}
+	if spoken == 0 {
+		s.current.replacing = false // nobody is left to do it
+	}
+}
+
+// onChange has f called whenever there is another master. f must not block, nor
+// ask who it is.
+func (s *sentinels) onChange(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = append(s.changed, f)
+}
+
+// confirm implements dialer: it asks anew. Whoever calls it when a change has come
+// about finds the change carried out, and errReplacing if one is about to.
+func (s *sentinels) confirm(ctx context.Context) error {
+	since := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked.Before(since) { // else somebody has asked while we waited for the lock
+		s.asked = time.Now()
+		s.ask(ctx)
+	}
+	if s.current.replacing {
+		return errReplacing
+	}
+	return nil
 }
 
 func (s *sentinels) askOne(ctx context.Context, addr string) (m master, err error) {
@@ -181,6 +247,12 @@ func (s *sentinels) askOne(ctx context.Context, addr string) (m master, err erro
 		return m, fmt.Errorf("redisdb: %d parts in an address", len(where))
 	}
 	m.addr = net.JoinHostPort(where[0], where[1])
+	if m.addr == net.JoinHostPort(state["ip"], state["port"]) { // else the flags are those of another
+		for flag := range strings.SplitSeq(state["flags"], ",") {
+			m.down = m.down || flag == "s_down"
+			m.replacing = m.replacing || flag == "o_down" || flag == "failover_in_progress"
+		}
+	}
 	return m, nil
 }
 
@@ -193,9 +265,9 @@ func (s *sentinels) authenticate(c redis.Conn) (err error) {
 	return err
 }
 
-// watch asks for the master until ctx ends and calls changed when it is another
-// one: an old master that is merely cut off breaks no connection by itself.
-func (s *sentinels) watch(ctx context.Context, log *slog.Logger, changed func()) {
+// watch asks for the master until ctx ends: an old one that is merely cut off
+// breaks no connection by itself.
+func (s *sentinels) watch(ctx context.Context, log *slog.Logger) {
 	tick := time.NewTicker(sentinelEvery)
 	defer tick.Stop()
 	var was string
@@ -206,7 +278,6 @@ func (s *sentinels) watch(ctx context.Context, log *slog.Logger, changed func())
 			return
 		case err == nil && was != "" && is != was:
 			log.Warn("Redis has another master", "was", was, "is", is)
-			changed()
 			fallthrough
 		case err == nil:
 			was = is

@@ -3,7 +3,6 @@ package redisdb_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"gatehouse/internal/session"
 	"gatehouse/internal/store/redisdb"
 	"gatehouse/internal/testenv"
+	"gatehouse/internal/user"
 )
 
 // back is the promise: how long after the promotion of a replica the service may
@@ -102,6 +102,63 @@ func TestI5_Failover(t *testing.T) {
 	}
 }
 
+// The killed master is started again at once, without its data, while the
+// sentinels are about to promote a replica that has everything. Until that is
+// done all of them name the empty one.
+func TestEmptyMasterBackBeforeTheFailover(t *testing.T) {
+	set := testenv.RedisSentinel(t, 2, 3, snapshotsOnly...)
+	g := newSentinelNode(t, set)
+	live, gone := g.login(g.user()), g.login(g.user())
+	g.end(gone)
+	old := set.Redis[0]
+	set.InStep(old)
+	old.Kill()
+	set.Failing()
+	old.Start()
+	for set.Master() == nil || set.Master() == old {
+		if _, err := g.Check(context.Background(), live); err != nil && !errors.Is(err, session.ErrUnavailable) {
+			t.Fatalf("a live session during the failover: %v", err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	g.wantAlive("after the failover", live)
+	g.wantEnded("after the failover", gone)
+}
+
+// An old master that is back, and has not been told yet, knows nothing of who logs
+// in on the new one. A node that still has a connection to it must not log them out.
+func TestSessionOfTheNewMasterAskedOfTheOld(t *testing.T) {
+	set := testenv.RedisSentinel(t, 1, 3)
+	g := newSentinelNode(t, set)
+	u := g.user()
+	// This one asks the sentinels only when it has a reason to.
+	still := redisdb.Open(set.URL(), longest)
+	t.Cleanup(func() { still.Close() })
+	must(t, still.Ping(context.Background()))
+	old := set.Redis[0]
+	old.Pause()
+	set.Promoted(old)
+	id := session.IDOf("began on the new one")
+	for g.startAs(u, id) != nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	old.Resume()
+	if !testenv.IsMaster(old.Addr()) {
+		t.Fatal("the old master has been told already")
+	}
+	late := session.NewManager(still, g.ledger, gateLimits, time.Now)
+	if _, err := late.Check(context.Background(), id); err != nil {
+		t.Errorf("a session that lives on the new master: %v", err)
+	}
+}
+
+func (g *gated) startAs(u user.User, id session.ID) error {
+	u, err := g.db.Users().ByID(context.Background(), u.ID)
+	must(g.t, err)
+	_, err = g.Start(context.Background(), id, session.New{User: u}, nil)
+	return err
+}
+
 // A sentinel that was away during the failover still names the old master, which
 // is back and has not been told yet.
 func TestSentinelThatHasMissedAFailover(t *testing.T) {
@@ -111,13 +168,10 @@ func TestSentinelThatHasMissedAFailover(t *testing.T) {
 	old := set.Redis[0]
 	old.Pause()
 	set.Promoted(old)
-	live := g.user()
-	var id session.ID
+	u, id := g.user(), session.IDOf("began on the new master")
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		u, err := g.db.Users().ByID(context.Background(), live.ID)
-		must(t, err)
-		id = session.IDOf(fmt.Sprint("token", names.Add(1)))
-		if _, err = g.Start(context.Background(), id, session.New{User: u}, nil); err == nil {
+		err := g.startAs(u, id)
+		if err == nil {
 			break
 		}
 		if time.Now().After(deadline) {

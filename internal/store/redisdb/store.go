@@ -3,6 +3,7 @@ package redisdb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ type Gate struct {
 // until ctx ends the two are compared twice a second.
 func (s *Store) Follow(ctx context.Context, c Gate) error {
 	g := &gate{
-		raw:    &Store{client: newClient(s.dialer), longest: s.longest},
+		raw:    &Store{dialer: s.dialer, client: newClient(s.dialer), longest: s.longest},
 		ledger: c.Ledger,
 		name:   c.Name,
 		lease:  c.Lease,
@@ -67,10 +68,7 @@ func (s *Store) Follow(ctx context.Context, c Gate) error {
 		go g.watch(ctx, s.client)
 	}
 	if d, ok := s.dialer.(*sentinels); ok {
-		go d.watch(ctx, c.Log, func() {
-			s.client.generation.Add(1)
-			g.raw.client.generation.Add(1)
-		})
+		go d.watch(ctx, c.Log)
 	}
 	if errors.Is(err, ErrLedgerOlder) || errors.Is(err, ErrOtherLedger) {
 		return err
@@ -108,11 +106,10 @@ func (s *Store) Start(ctx context.Context, n session.Start) error {
 
 // Renew implements session.Store.
 func (s *Store) Renew(ctx context.Context, old, next session.Session) error {
-	err := s.client.do(ctx, func(c boundConn) error {
+	return s.onMaster(ctx, old.ID, func(c boundConn) error {
 		return verdict(redis.String(c.eval(renewScript,
 			string(old.ID), string(next.ID), encodeRecord(next), next.LastSeen.UnixMilli())))
 	})
-	return s.withReason(ctx, old.ID, err)
 }
 
 // verdict turns the answer of the creating scripts into an error.
@@ -137,7 +134,7 @@ var errEnded = &session.EndedError{Reason: session.Expired}
 // Find implements session.Store: one GET, and a second only for a session that
 // is not there.
 func (s *Store) Find(ctx context.Context, id session.ID) (found session.Session, err error) {
-	err = s.client.do(ctx, func(c boundConn) error {
+	err = s.onMaster(ctx, id, func(c boundConn) error {
 		b, ok, err := find(c, id)
 		switch {
 		case err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE "):
@@ -150,7 +147,7 @@ func (s *Store) Find(ctx context.Context, id session.ID) (found session.Session,
 		found, err = decodeRecord(id, b)
 		return err
 	})
-	return found, s.withReason(ctx, id, err)
+	return found, err
 }
 
 // find is redisstore's find on a connection we have bounded: redisstore asks its
@@ -180,14 +177,34 @@ func (s *Store) Touch(ctx context.Context, n session.Session, now time.Time) err
 }
 
 func (s *Store) write(ctx context.Context, id session.ID, args ...any) error {
-	err := s.client.do(ctx, func(c boundConn) error {
+	return s.onMaster(ctx, id, func(c boundConn) error {
 		alive, err := redis.Bool(c.eval(saveScript, args...))
 		if err == nil && !alive {
 			return errEnded
 		}
 		return err
 	})
-	return s.withReason(ctx, id, err)
+}
+
+// onMaster does f about the session id, and says why that has ended if f says
+// that it has. That nothing at all is left of a session is believed only of the
+// master of this moment: to one of before, that does not know yet, a session that
+// has begun on the next looks the same. f has to be harmless to repeat.
+func (s *Store) onMaster(ctx context.Context, id session.ID, f func(boundConn) error) error {
+	for range 2 {
+		before := s.client.generation.Load()
+		err := s.withReason(ctx, id, s.client.do(ctx, f))
+		if !errors.Is(err, error(errEnded)) {
+			return err
+		}
+		if replacing := s.dialer.confirm(ctx); replacing != nil {
+			return fmt.Errorf("%w: redis: %w", session.ErrUnavailable, replacing)
+		}
+		if s.client.generation.Load() == before {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: redis: %w", session.ErrUnavailable, errStale)
 }
 
 // withReason looks up why a session ended, if that is what err says. Not
