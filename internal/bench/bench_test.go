@@ -11,13 +11,13 @@ import (
 )
 
 var (
-	roundFlag   = flag.String("round", "short", "`round` to measure: short, full or million (a quarter of an hour)")
-	roundsFlag  = flag.Int("rounds", 0, "how `many` rounds; 0 is as many as the round has")
-	onlyFlag    = flag.String("only", "", "measure only rows whose name contains one of these `words`, separated by |, and the reference")
-	jsonFlag    = flag.String("json", "", "also write the figures to this `file`")
-	againstFlag = flag.String("against", "", "compare with the figures in this `file`")
-	reportFlag  = flag.String("report", "", "measure nothing: show the figures in this `file`")
-	profileFlag = flag.String("profile", "", "instead of measuring, write CPU and allocation profiles of each row into this `folder`")
+	roundFlag   = flag.String("bench.round", "short", "`round` to measure: short, full or million (a quarter of an hour)")
+	roundsFlag  = flag.Int("bench.rounds", 0, "how `many` rounds; 0 is as many as the round has")
+	onlyFlag    = flag.String("bench.only", "", "measure only rows whose name contains one of these `words`, separated by +, and the reference")
+	jsonFlag    = flag.String("bench.json", "", "also write the figures to this `file`")
+	againstFlag = flag.String("bench.against", "", "compare with the figures in this `file`")
+	reportFlag  = flag.String("bench.report", "", "measure nothing: show the figures in this `file`")
+	profileFlag = flag.String("bench.profile", "", "instead of measuring, write CPU and allocation profiles of each row into this `folder`")
 )
 
 // TestMain lets the binary also be the servers and the load generator.
@@ -60,7 +60,7 @@ func TestBench(t *testing.T) {
 	}
 	r, ok := rounds[*roundFlag]
 	if !ok {
-		t.Fatalf("-round=%s: there is a short, a full and a million round", *roundFlag)
+		t.Fatalf("-bench.round=%s: there is a short, a full and a million round", *roundFlag)
 	}
 	if *roundsFlag > 0 {
 		r.rounds = *roundsFlag
@@ -135,7 +135,7 @@ func measureRound(stands []*stand, l *load, r round, n int, report *Report) erro
 	return nil
 }
 
-// chosen returns the rows that -only asks for, and the reference.
+// chosen returns the rows that -bench.only asks for, and the reference.
 func chosen() []row {
 	if *onlyFlag == "" {
 		return rows
@@ -143,7 +143,7 @@ func chosen() []row {
 	var some []row
 	for _, r := range rows {
 		wanted := r.name == reference
-		for word := range strings.SplitSeq(*onlyFlag, "|") {
+		for word := range strings.SplitSeq(*onlyFlag, "+") {
 			wanted = wanted || strings.Contains(r.name, word)
 		}
 		if wanted {
