@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -42,10 +43,11 @@ type order struct {
 
 // outcome is what an order came to.
 type outcome struct {
-	Error    string `json:",omitempty"`
-	Requests int
-	Took     time.Duration
-	P50, P99 time.Duration
+	Error    string        `json:",omitempty"`
+	Requests int           // answered as they must be
+	Refused  int           // 503: a store was too slow for the product's promise
+	Took     time.Duration // all of it
+	P50, P99 time.Duration // of Requests
 }
 
 // commonHeaders are what a browser in Korea sends, much shortened.
@@ -133,15 +135,19 @@ func loop(clients []*client, d time.Duration) (outcome, error) {
 	var all errgroup.Group
 	began := time.Now()
 	for _, c := range clients {
-		c.took = c.took[:0]
+		c.took, c.refused = c.took[:0], 0
 		all.Go(func() error {
 			defer over.Store(true) // after an error nobody need go on
 			for {
 				sent := time.Now()
-				if err := c.request(); err != nil {
+				switch err := c.request(); err {
+				case nil:
+					c.took = append(c.took, time.Since(sent))
+				case errRefused:
+					c.refused++
+				default:
 					return err
 				}
-				c.took = append(c.took, time.Since(sent))
 				if over.Load() {
 					return nil
 				}
@@ -153,6 +159,7 @@ func loop(clients []*client, d time.Duration) (outcome, error) {
 	var took []time.Duration
 	for _, c := range clients {
 		took = append(took, c.took...)
+		r.Refused += c.refused
 	}
 	if err != nil || len(took) == 0 {
 		return r, err
@@ -170,7 +177,10 @@ type client struct {
 	answers          *bufio.Reader
 	buf              []byte
 	took             []time.Duration
+	refused          int
 }
+
+var errRefused = errors.New("answered 503")
 
 func anyOf(lines []string) string { return lines[rand.IntN(len(lines))] }
 
@@ -222,6 +232,9 @@ func (c *client) answer() error {
 	}
 	if _, err := c.answers.Discard(length); err != nil {
 		return err
+	}
+	if status == http.StatusServiceUnavailable {
+		return errRefused
 	}
 	if status != c.Status {
 		return fmt.Errorf("%s %s: %d, want %d", c.Method, c.Path, status, c.Status)

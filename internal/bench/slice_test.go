@@ -10,6 +10,7 @@ import (
 // sample is what one slice of a row came to, per request.
 type sample struct {
 	Requests    int
+	Refused     int     // answered 503, not counted in Requests
 	ServerCPU   float64 // µs
 	StoreCPU    float64 // µs in Redis; 0 where the store is in the server
 	PerSecond   float64
@@ -66,10 +67,16 @@ func (s *stand) slice(l *load, r row, o order) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
+	// A few answers 503 are what a busy machine does to the product's half
+	// second; with many the figures would be those of refusing.
+	if got.Requests == 0 || got.Refused > 1+got.Requests/20 {
+		return sample{}, fmt.Errorf("%s, %s: %d requests answered 503, %d as they should be", r.name, s.population, got.Refused, got.Requests)
+	}
 	n := float64(got.Requests)
 	micros := func(d time.Duration) float64 { return float64(d) / 1e3 }
 	one := sample{
 		Requests:   got.Requests,
+		Refused:    got.Refused,
 		ServerCPU:  micros(after.server-before.server) / n,
 		StoreCPU:   micros(after.redis-before.redis) / n,
 		PerSecond:  n / got.Took.Seconds(),
