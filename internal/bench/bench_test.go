@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	roundFlag   = flag.String("bench.round", "short", "`round` to measure: short, full or million (a quarter of an hour)")
+	roundFlag   = flag.String("bench.round", "short", "`round` to measure: short, quick (one population), full or million (a quarter of an hour)")
 	roundsFlag  = flag.Int("bench.rounds", 0, "how `many` rounds; 0 is as many as the round has")
 	onlyFlag    = flag.String("bench.only", "", "measure only rows whose name contains one of these `words`, separated by +, and the reference")
 	jsonFlag    = flag.String("bench.json", "", "also write the figures to this `file`")
@@ -47,6 +47,7 @@ type round struct {
 
 var rounds = map[string]round{
 	"short":   {populations: []population{{1, 1}, {200, 100}}, rounds: 1, slice: 50 * time.Millisecond, clients: 2},
+	"quick":   {populations: []population{{1000, 1}}, rounds: 7, slice: 400 * time.Millisecond, clients: 8},
 	"full":    {populations: []population{{1, 1}, {10_000, 1}, {10_000, 100}}, rounds: 7, slice: time.Second, clients: 8},
 	"million": {populations: []population{{1, 1}, {1_000_000, 1}, {1_000_000, 100}}, rounds: 7, slice: time.Second, clients: 8},
 }
@@ -60,7 +61,7 @@ func TestBench(t *testing.T) {
 	}
 	r, ok := rounds[*roundFlag]
 	if !ok {
-		t.Fatalf("-bench.round=%s: there is a short, a full and a million round", *roundFlag)
+		t.Fatalf("-bench.round=%s: there is a short, a quick, a full and a million round", *roundFlag)
 	}
 	if *roundsFlag > 0 {
 		r.rounds = *roundsFlag
@@ -70,6 +71,9 @@ func TestBench(t *testing.T) {
 	must(t, err)
 	bin := build(t)
 	l := startLoad(t, where.load)
+	if *profileFlag != "" {
+		r.populations = r.populations[:1]
+	}
 	var stands []*stand
 	for i, p := range r.populations {
 		say("%v: filling the stores …", p)
