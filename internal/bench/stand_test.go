@@ -79,6 +79,9 @@ func newStand(t testing.TB, bin string, where cores, p population, whole bool) *
 		servers: map[string]*server{}, carriers: map[string]string{}, bytes: map[string]int{}}
 
 	users := measure.Users(p.Sessions / p.PerUser)
+	for i := range users {
+		users[i].Role = user.RoleAdmin // see cheapest
+	}
 	owner := func(i int) user.User { return users[i/p.PerUser] }
 	// Stock scs has a database of its own on the same server.
 	stockURL := strings.TrimSuffix(proc.URL(), "/0") + "/1"
@@ -158,12 +161,10 @@ func (s *stand) startGatehouse(t testing.TB, bin, name string, people people, en
 	return tokens
 }
 
-// people are the accounts of a stand: those that are signed in, those that log
-// in while it is measured, and an administrator, without whom the program would
-// be waiting for its set-up.
+// people are the accounts of a stand: those that are signed in and those that
+// log in while it is measured.
 type people struct {
 	signedIn, loggingIn []user.User
-	admin               user.User
 	hash                string // of password
 }
 
@@ -177,7 +178,6 @@ func newPeople(t testing.TB, signedIn []user.User) people {
 	for i := range p.loggingIn {
 		p.loggingIn[i].Username = "login" + p.loggingIn[i].Username
 	}
-	p.admin = user.User{ID: user.NewID(), Username: "admin", Role: user.RoleAdmin}
 	return p
 }
 
@@ -220,7 +220,6 @@ func (p people) write(t testing.TB, file string, perUser int) (tokens []string) 
 		idle_ms, deadline, remember, ip, browser, os) VALUES ($1, $2, $3, $4, 0, 0, $5, $6, $7, $8, 0, $9, $10, $11)`)
 	now, ip := time.Now().UnixMilli(), measure.ClientIP.String()
 	add := func(u user.User) { addUser(u.ID, u.Username, u.Username, u.Username, u.Role, p.hash, now) }
-	add(p.admin)
 	for _, u := range p.loggingIn {
 		add(u)
 	}
