@@ -62,6 +62,13 @@ check: ## Format, vet, staticcheck and the rules of the house
 figures: deps ## Measure the figures of the README, in a minute or two
 	go test -C internal/figures -count=1 -timeout 10m -run '^TestFigures$$' -figures=full
 
+# BENCH is for more flags: -bench.json=FILE, -bench.against=FILE of another
+# commit, -bench.only=check+mypage, -bench.profile=FOLDER.
+ROUND ?= full
+.PHONY: bench
+bench: deps ## Measure what a check costs beside a JWT: CPU, allocations, round trips
+	go test -C internal/bench -count=1 -timeout 60m -run '^TestBench$$' -bench.round=$(ROUND) $(BENCH)
+
 # FAULTS is for more flags: -faults.seed=N repeats the plan of a run.
 .PHONY: faults
 faults: deps ## Let a nemesis loose on three nodes for FAULTS_TIME (2m)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomodule/redigo/redis"
 
+	"gatehouse/internal/measure"
 	"gatehouse/internal/session"
 	"gatehouse/internal/testenv"
 )
@@ -20,7 +21,7 @@ type Cost struct {
 	Requests   int
 	RoundTrips int
 	Writes     int // scripts and SETs, each written to the append-only file
-	Calls      calls
+	Calls      measure.Calls
 }
 
 // touches is how many times idle/20 passes in the run that moves the clock.
@@ -30,13 +31,13 @@ func measureCost(t *testing.T, requests int) []Cost {
 	server := testenv.RedisServer(t) // its own: INFO counts for all databases
 	raw := dial(t, server.URL())
 	clock := &clock{time.Now().Truncate(time.Millisecond)}
-	m := session.NewManager(openRedis(t, server.URL()), openSQL(t, t.TempDir()+"/gatehouse.db").Ledger(), limits, clock.Now)
-	node := gatehouseNode(m, session.NewCookies(m, cookieName, true))
+	m := session.NewManager(openRedis(t, server.URL()), openSQL(t, t.TempDir()+"/gatehouse.db").Ledger(), measure.Limits, clock.Now)
+	node := gatehouseNode(m, session.NewCookies(m, measure.CookieName, true))
 	mine := loginCookie(t, node)
 	page := myPage(t, server.URL(), clock)
 	stock := stockNode(newStock(t, server.URL()))
-	step := limits.Idle / 20 / time.Duration(requests/touches)
-	clock.now = clock.now.Add(limits.Idle / 20)
+	step := measure.Limits.Idle / 20 / time.Duration(requests/touches)
+	clock.now = clock.now.Add(measure.Limits.Idle / 20)
 	get(t, node, "/read", mine) // the server learns the script of a touch, once for all nodes
 
 	list := []Cost{
@@ -47,12 +48,12 @@ func measureCost(t *testing.T, requests int) []Cost {
 		}),
 		cost(t, raw, "GET /mypage, the whole page", requests, page),
 	}
-	expect(t, list[0], 1*requests, 0, calls{"GET": requests})
+	expect(t, list[0], 1*requests, 0, measure.Calls{"GET": requests})
 	// What a touch does inside its script counts as commands, not as round trips.
-	expect(t, list[1], requests+touches, touches, calls{
+	expect(t, list[1], requests+touches, touches, measure.Calls{
 		"GET": requests + touches, "EVALSHA": touches, "SET": touches, "ZADD": touches})
 	// One GET is the check; the list of devices is the other two.
-	expect(t, list[2], 3*requests, 0, calls{"GET": requests, "ZRANGE": requests, "MGET": requests})
+	expect(t, list[2], 3*requests, 0, measure.Calls{"GET": requests, "ZRANGE": requests, "MGET": requests})
 
 	theirs := loginCookie(t, stock)
 	return append(list, cost(t, raw, "scs + redisstore with IdleTimeout", requests, func() { get(t, stock, "/read", theirs) }))
@@ -68,17 +69,17 @@ func cost(t *testing.T, raw redis.Conn, what string, requests int, request func(
 		request()
 	}
 	after := readInfo(t, raw)
-	c := Cost{What: what, Requests: requests, Calls: after.calls().since(before.calls())}
+	c := Cost{What: what, Requests: requests, Calls: after.Calls().Since(before.Calls())}
 	// A client that waits for each answer is one read of its socket a round
 	// trip; one more is the INFO that looks.
-	c.RoundTrips = after.number("total_reads_processed") - before.number("total_reads_processed") - 1
+	c.RoundTrips = after.Number("total_reads_processed") - before.Number("total_reads_processed") - 1
 	if c.Writes = c.Calls["EVALSHA"]; c.Writes == 0 {
 		c.Writes = c.Calls["SET"]
 	}
 	return c
 }
 
-func expect(t *testing.T, got Cost, roundTrips, writes int, commands calls) {
+func expect(t *testing.T, got Cost, roundTrips, writes int, commands measure.Calls) {
 	t.Helper()
 	if got.RoundTrips != roundTrips || got.Writes != writes || !maps.Equal(got.Calls, commands) {
 		t.Errorf("%s: %d round trips, %d writes, %v; want %d, %d, %v",
@@ -119,7 +120,7 @@ func costRows(all []Cost) [][]string {
 	rows := [][]string{{"", "requests", "round trips each", "writes", "commands (those inside scripts too)"}}
 	for _, c := range all {
 		each := float64(c.RoundTrips) / float64(c.Requests)
-		rows = append(rows, []string{c.What, count(c.Requests), fmt.Sprintf("%.2f", each), count(c.Writes), c.Calls.String()})
+		rows = append(rows, []string{c.What, measure.Count(c.Requests), fmt.Sprintf("%.2f", each), measure.Count(c.Writes), c.Calls.String()})
 	}
 	return rows
 }

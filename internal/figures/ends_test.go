@@ -13,6 +13,7 @@ import (
 
 	"github.com/gomodule/redigo/redis"
 
+	"gatehouse/internal/measure"
 	"gatehouse/internal/session"
 	"gatehouse/internal/testenv"
 	"gatehouse/internal/user"
@@ -58,19 +59,19 @@ func endsInRedis(t *testing.T, sessions int) Ends {
 	fill(t, server.URL(), sessions/2, perUser)
 	fill(t, server.URL(), sessions-sessions/2, 1)
 	db := openSQL(t, t.TempDir()+"/gatehouse.db")
-	m := session.NewManager(openRedis(t, server.URL()), db.Ledger(), limits, time.Now)
+	m := session.NewManager(openRedis(t, server.URL()), db.Ledger(), measure.Limits, time.Now)
 	raw := dial(t, server.URL())
 	for _, set := range [][]any{{"SET", "slowlog-log-slower-than", 1000}, {"SET", "slowlog-max-len", 1_000_000}} {
 		_, err := raw.Do("CONFIG", set...)
 		must(t, err)
 	}
-	var before calls
+	var before measure.Calls
 	e := measureEnd(t, m, db.Users(), "Redis", sessions, func() {
 		_, err := raw.Do("SLOWLOG", "RESET")
 		must(t, err)
-		before = readInfo(t, raw).calls()
+		before = readInfo(t, raw).Calls()
 	})
-	if n := readInfo(t, raw).calls().since(before)["EVALSHA"]; n < sessions/mostAtOnce {
+	if n := readInfo(t, raw).Calls().Since(before)["EVALSHA"]; n < sessions/mostAtOnce {
 		t.Errorf("%d sessions ended by %d commands: others have to wait for more than %d at once", sessions, n, mostAtOnce)
 	}
 	e.Longest = longestCommand(t, raw)
@@ -94,7 +95,7 @@ func longestCommand(t *testing.T, raw redis.Conn) (most time.Duration) {
 
 func endsInSQLite(t *testing.T, sessions int) Ends {
 	db := openSQL(t, t.TempDir()+"/gatehouse.db")
-	m := session.NewManager(db.Sessions(), db.Ledger(), limits, time.Now)
+	m := session.NewManager(db.Sessions(), db.Ledger(), measure.Limits, time.Now)
 	for range sessions / perUser {
 		crowdOf(t, m, db.Users(), perUser)
 	}
@@ -137,7 +138,7 @@ func measureEnd(t *testing.T, m *session.Manager, users user.Store, what string,
 // crowdOf starts n sessions of a new user.
 func crowdOf(t *testing.T, m *session.Manager, users user.Store, n int) user.User {
 	t.Helper()
-	u := somebody()
+	u := measure.Somebody()
 	u.Username, u.PasswordHash, u.CreatedAt = "u"+rand.Text()[:20], "hash", time.Now()
 	must(t, users.Create(context.Background(), u))
 	for range n {
@@ -149,7 +150,7 @@ func crowdOf(t *testing.T, m *session.Manager, users user.Store, n int) user.Use
 func begin(t *testing.T, m *session.Manager, u user.User) session.ID {
 	t.Helper()
 	id := session.IDOf(rand.Text())
-	must(t, insistOnStart(m, id, session.New{User: u, IP: clientIP, Device: device}))
+	must(t, measure.InsistOnStart(m, id, session.New{User: u, IP: measure.ClientIP, Device: measure.Device}))
 	return id
 }
 
@@ -223,7 +224,7 @@ func endRows(all []Ends) [][]string {
 		if e.Longest > 0 {
 			longest = e.Longest.Round(100 * time.Microsecond).String()
 		}
-		rows = append(rows, []string{e.What, count(e.Sessions), e.OneUser.Round(100 * time.Microsecond).String(),
+		rows = append(rows, []string{e.What, measure.Count(e.Sessions), e.OneUser.Round(100 * time.Microsecond).String(),
 			e.Everyone.Round(time.Millisecond).String(), e.Idle.String(), e.Busy.String(), longest})
 	}
 	return rows

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"gatehouse/internal/measure"
 )
 
 // LogOut is what became of one site's forced log-outs.
@@ -83,8 +85,8 @@ func logOutRows(all []LogOut) [][]string {
 	}
 	for _, f := range all {
 		for i, cell := range []string{
-			f.Site, count(f.Trials), count(f.Requests), count(f.AcceptedBefore), count(f.BegunAfter),
-			count(f.AcceptedAfter), fmt.Sprintf("%d of %d", f.AliveLater, f.Trials),
+			f.Site, measure.Count(f.Trials), measure.Count(f.Requests), measure.Count(f.AcceptedBefore), measure.Count(f.BegunAfter),
+			measure.Count(f.AcceptedAfter), fmt.Sprintf("%d of %d", f.AliveLater, f.Trials),
 			fmt.Sprintf("%s (%s)", ms(f.EndMedian), ms(f.EndWorst)),
 		} {
 			rows[i] = append(rows[i], cell)

@@ -1,19 +1,13 @@
 package figures
 
 import (
-	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
-	"net/netip"
-	"runtime"
 	"testing"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
-	"golang.org/x/sync/errgroup"
 
-	"gatehouse/internal/session"
+	"gatehouse/internal/measure"
 	"gatehouse/internal/testenv"
 	"gatehouse/internal/user"
 )
@@ -40,7 +34,7 @@ func weigh(t *testing.T, what string, sessions int, fill func(url string)) Memor
 	server := testenv.RedisServer(t)
 	defer server.Stop()
 	raw := dial(t, server.URL())
-	before := readInfo(t, raw).number("used_memory")
+	before := readInfo(t, raw).Number("used_memory")
 	fill(server.URL())
 	bytes := settled(t, raw) - before
 	keys, err := redis.Int(raw.Do("DBSIZE"))
@@ -57,7 +51,7 @@ func settled(t *testing.T, raw redis.Conn) int {
 	t.Helper()
 	last, since := 0, time.Now()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		used := readInfo(t, raw).number("used_memory")
+		used := readInfo(t, raw).Number("used_memory")
 		if change := used - last; change > 4096 || change < -4096 {
 			last, since = used, time.Now()
 		} else if time.Since(since) > time.Second {
@@ -73,72 +67,22 @@ func fill(t *testing.T, url string, sessions, perUser int) {
 	t.Helper()
 	store := openRedis(t, url)
 	defer store.Close()
-	m := session.NewManager(store, nil, limits, time.Now) // starts write nothing to the ledger
-	users := make([]user.User, sessions/perUser)
-	for i := range users {
-		users[i] = user.User{ID: user.NewID(), Username: fmt.Sprintf("u%07d", i), Role: user.RoleUser}
-	}
-	must(t, parallel(sessions, func(i int) error {
-		return insistOnStart(m, session.IDOf(rand.Text()), session.New{
-			User:   users[i/perUser],
-			IP:     netip.AddrFrom4([4]byte{203, byte(i >> 16), byte(i >> 8), byte(i)}),
-			Device: device,
-		})
-	}))
-}
-
-// insistOnStart starts a session also where a loaded test machine needs more
-// time than the product allows itself. What a start whose answer was late has
-// left behind is that session.
-func insistOnStart(m *session.Manager, id session.ID, n session.New) error {
-	for try := 0; ; try++ {
-		_, err := m.Start(context.Background(), id, n, nil)
-		switch {
-		case try > 0 && errors.Is(err, session.ErrExists):
-			return nil
-		case try == 20 || !errors.Is(err, session.ErrUnavailable):
-			return err
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	users := measure.Users(sessions / perUser)
+	_, err := measure.Fill(store, sessions, func(i int) user.User { return users[i/perUser] })
+	must(t, err)
 }
 
 // fillStock starts sessions with the same facts in them.
 func fillStock(t *testing.T, url string, sessions int) {
 	t.Helper()
-	stock := newStock(t, url)
-	must(t, parallel(sessions, func(int) error {
-		ctx, err := stock.Load(context.Background(), "")
-		if err != nil {
-			return err
-		}
-		putLogin(ctx, stock)
-		_, _, err = stock.Commit(ctx)
-		return err
-	}))
-}
-
-// parallel calls f with 0 to n-1, a few at a time.
-func parallel(n int, f func(int) error) error {
-	var all errgroup.Group
-	workers := 4 * runtime.NumCPU()
-	for w := range workers {
-		all.Go(func() error {
-			for i := w; i < n; i += workers {
-				if err := f(i); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return all.Wait()
+	_, err := measure.FillStock(newStock(t, url), sessions, func(int) user.User { return measure.Somebody() })
+	must(t, err)
 }
 
 func memoryRows(all []Memory) [][]string {
 	rows := [][]string{{"", "sessions", "keys", "bytes each"}}
 	for _, m := range all {
-		rows = append(rows, []string{m.What, count(m.Sessions), count(m.Keys), fmt.Sprintf("%.0f", m.PerSession)})
+		rows = append(rows, []string{m.What, measure.Count(m.Sessions), measure.Count(m.Keys), fmt.Sprintf("%.0f", m.PerSession)})
 	}
 	return rows
 }

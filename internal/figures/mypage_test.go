@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/internal/limit"
+	"gatehouse/internal/measure"
 	"gatehouse/internal/server"
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
@@ -24,12 +25,12 @@ func myPage(t *testing.T, redisURL string, clock *clock) func() {
 	hasher, err := user.NewHasher(user.HasherConfig{})
 	must(t, err)
 	policy := user.Policy{MinLength: 8}
-	sessions := session.NewManager(openRedis(t, redisURL), db.Ledger(), limits, clock.Now)
+	sessions := session.NewManager(openRedis(t, redisURL), db.Ledger(), measure.Limits, clock.Now)
 	h, err := server.New(server.Config{
 		PublicURL:  &url.URL{Scheme: "http", Host: "localhost:8080"},
 		SignUp:     true,
 		Policy:     policy,
-		CookieName: cookieName,
+		CookieName: measure.CookieName,
 		Secure:     true,
 		DeviceKey:  make([]byte, 32),
 		Users:      user.NewService(db.Users(), hasher, policy, clock.Now),

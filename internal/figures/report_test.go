@@ -6,9 +6,9 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 
+	"gatehouse/internal/measure"
 	"gatehouse/internal/testenv"
 )
 
@@ -43,14 +43,14 @@ func (r Report) String() string {
 	fmt.Fprintf(&b, "\nForced log-out under load: %d clients on one session over two nodes, every request writes to the\n"+
 		"session; an administrator ends it on one node; what happens after that has been answered. The ledger is in\n"+
 		"PostgreSQL without fsync, so an end on a real disk takes longer than here.\n\n", clients)
-	table(&b, logOutRows(r.LogOut))
+	measure.Table(&b, logOutRows(r.LogOut))
 	fmt.Fprintf(&b, "\nRedis per request of a signed-in person (INFO: commandstats, total_reads_processed)\n\n")
-	table(&b, costRows(r.Cost))
+	measure.Table(&b, costRows(r.Cost))
 	fmt.Fprintf(&b, "\nRedis memory per session (INFO: used_memory after minus before, divided by sessions)\n\n")
-	table(&b, memoryRows(r.Memory))
+	measure.Table(&b, memoryRows(r.Memory))
 	fmt.Fprintf(&b, "\nEnding many: one user with %d sessions, then everyone, while %d clients check their sessions (median, 99%% and\n"+
 		"worst of a check); the longest single command is what Redis says (SLOWLOG)\n\n", perUser, probes)
-	table(&b, endRows(r.Ends))
+	measure.Table(&b, endRows(r.Ends))
 	return b.String()
 }
 
@@ -60,22 +60,4 @@ func (r Report) json() []byte {
 		panic(err) // nothing in it that JSON cannot say
 	}
 	return append(b, '\n')
-}
-
-// table writes rows of cells in columns.
-func table(b *strings.Builder, rows [][]string) {
-	w := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
-	for _, cells := range rows {
-		fmt.Fprintln(w, "  "+strings.Join(cells, "\t"))
-	}
-	_ = w.Flush() // a strings.Builder takes everything
-}
-
-// count writes n with commas.
-func count(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

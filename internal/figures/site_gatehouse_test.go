@@ -4,26 +4,15 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/netip"
 	"testing"
 	"time"
 
+	"gatehouse/internal/measure"
 	"gatehouse/internal/session"
 	"gatehouse/internal/store/redisdb"
 	"gatehouse/internal/store/sqldb"
 	"gatehouse/internal/testenv"
-	"gatehouse/internal/user"
 )
-
-// limits are the defaults of the configuration.
-var limits = session.Limits{
-	Idle:             time.Hour,
-	Lifetime:         12 * time.Hour,
-	RememberIdle:     14 * 24 * time.Hour,
-	RememberLifetime: 30 * 24 * time.Hour,
-}
-
-const cookieName = "__Host-session"
 
 // gatehouseSite is the set-up with many nodes: sessions in Redis, the ledger in
 // PostgreSQL, and nothing shared by the nodes but these.
@@ -31,15 +20,15 @@ func gatehouseSite(t *testing.T) *site {
 	redisURL, postgresURL := testenv.SharedRedis(t), testenv.Postgres(t)
 	nameOf := func(token string) string { return string(session.IDOf(token)) }
 	return newSite(t, "Gatehouse", nameOf, func() http.Handler {
-		m := session.NewManager(openRedis(t, redisURL), openSQL(t, postgresURL).Ledger(), limits, time.Now)
-		return gatehouseNode(m, session.NewCookies(m, cookieName, true))
+		m := session.NewManager(openRedis(t, redisURL), openSQL(t, postgresURL).Ledger(), measure.Limits, time.Now)
+		return gatehouseNode(m, session.NewCookies(m, measure.CookieName, true))
 	})
 }
 
 func gatehouseNode(m *session.Manager, cookies *session.Cookies) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
-		_, err := cookies.Start(r.Context(), w, session.New{User: somebody(), IP: clientIP, Device: device})
+		_, err := cookies.Start(r.Context(), w, session.New{User: measure.Somebody(), IP: measure.ClientIP, Device: measure.Device})
 		answer(w, http.StatusOK, err)
 	})
 	mux.HandleFunc("GET /write", checked(cookies, func(ctx context.Context) {
@@ -83,28 +72,16 @@ func answer(w http.ResponseWriter, good int, err error) {
 	}
 }
 
-// A log-in as sessions usually record it.
-var (
-	clientIP = netip.MustParseAddr("203.0.113.77")
-	device   = session.Device{Browser: "Chrome", OS: "Windows"}
-)
-
-func somebody() user.User {
-	return user.User{ID: user.NewID(), Username: "minjun07", Role: user.RoleUser}
-}
-
 func openRedis(t *testing.T, url string) *redisdb.Store {
-	store := redisdb.Open(url, limits.Longest())
+	store := redisdb.Open(url, measure.Limits.Longest())
 	t.Cleanup(func() { store.Close() })
 	return store
 }
 
 // openSQL opens the database at url, a file or postgres://…, with all tables.
 func openSQL(t *testing.T, url string) *sqldb.DB {
-	db, err := sqldb.Open(context.Background(), url)
+	db, err := measure.OpenSQL(context.Background(), url)
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
-	_, err = db.Migrate(context.Background())
-	must(t, err)
 	return db
 }

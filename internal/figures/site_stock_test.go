@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alexedwards/scs/redisstore"
 	"github.com/alexedwards/scs/v2"
-	"github.com/gomodule/redigo/redis"
 
+	"gatehouse/internal/measure"
 	"gatehouse/internal/testenv"
 )
 
@@ -24,15 +23,8 @@ func stockSite(t *testing.T) *site {
 
 // newStock returns the session manager of one node.
 func newStock(t *testing.T, url string) *scs.SessionManager {
-	pool := &redis.Pool{
-		MaxIdle: 10,
-		Dial:    func() (redis.Conn, error) { return redis.DialURL(url) },
-	}
-	t.Cleanup(func() { pool.Close() })
-	sessions := scs.New()
-	sessions.Store = redisstore.New(pool)
-	sessions.IdleTimeout = limits.Idle
-	sessions.Lifetime = limits.Lifetime
+	sessions, closePool := measure.Stock(url, measure.Limits.Idle)
+	t.Cleanup(func() { closePool() })
 	return sessions
 }
 
@@ -43,7 +35,7 @@ func stockNode(sessions *scs.SessionManager) http.Handler {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		putLogin(r.Context(), sessions)
+		measure.PutLogin(r.Context(), sessions, measure.Somebody())
 		w.WriteHeader(http.StatusOK)
 	})
 	mux.HandleFunc("GET /write", stockChecked(sessions, func(ctx context.Context) {
@@ -71,14 +63,4 @@ func stockChecked(sessions *scs.SessionManager, handle func(context.Context)) ht
 		handle(r.Context())
 		w.WriteHeader(http.StatusOK) // LoadAndSave commits before this is sent
 	}
-}
-
-// putLogin keeps of a log-in what Gatehouse's record holds, without its times.
-func putLogin(ctx context.Context, sessions *scs.SessionManager) {
-	u := somebody()
-	sessions.Put(ctx, "user", string(u.ID))
-	sessions.Put(ctx, "username", u.Username)
-	sessions.Put(ctx, "role", string(u.Role))
-	sessions.Put(ctx, "ip", clientIP.String())
-	sessions.Put(ctx, "device", device.String())
 }

@@ -40,6 +40,9 @@ var mayImport = map[string][]string{
 	"internal/testenv":          {},
 	"internal/testenv/browser":  {"internal/testenv"},
 	"internal/figures":          {"internal/server"}, // its tests measure the whole
+	"internal/measure":          {"internal/session", "internal/user", "internal/store/sqldb"},
+	"internal/bench":            {},
+	"internal/bench/probe":      {},
 	"internal/faults":           {},
 	"internal/house":            {},
 	"internal/tools":            {},
@@ -47,7 +50,8 @@ var mayImport = map[string][]string{
 
 // onlyForTests are the packages that no product code imports. What they know
 // themselves is as free as in tests.
-var onlyForTests = []string{"internal/testenv", "internal/testenv/browser", "internal/store/storetest", "internal/store/interleave"}
+var onlyForTests = []string{"internal/testenv", "internal/testenv/browser", "internal/store/storetest", "internal/store/interleave",
+	"internal/measure", "internal/bench/probe"}
 
 // mayKnow says which packages, or single files, may import a library, outside
 // tests. The rules also hold for what lies below the library's path.

@@ -1,0 +1,300 @@
+package bench
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"gatehouse/internal/testenv"
+)
+
+// roleLoad is this test binary as the load generator: it reads orders as JSON
+// from standard input and answers each with a line of JSON. It speaks just
+// enough HTTP/1.1 to be cheap beside the servers it measures.
+const roleLoad = "load"
+
+// order says which load to make.
+type order struct {
+	Addr, Method, Path string
+	Status             int // that every answer must have
+	// Carriers is a file with a header line per session, Bodies one with a
+	// form per line. A request takes any line of each; empty is none.
+	Carriers, Bodies string
+	Clients          int
+	// Warm is how long the load runs before it says that it is Warm, For how
+	// long it then runs once it is told to go on.
+	Warm, For time.Duration
+}
+
+// outcome is what an order came to.
+type outcome struct {
+	Error    string        `json:",omitempty"`
+	Requests int           // answered as they must be
+	Refused  int           // 503: a store was too slow for the product's promise
+	Took     time.Duration // all of it
+	P50, P99 time.Duration // of Requests
+}
+
+// commonHeaders are what a browser in Korea sends, much shortened.
+const commonHeaders = "Host: localhost\r\nUser-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36\r\n" +
+	"Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\nAccept-Language: ko-KR,ko;q=0.9,en-US;q=0.8,en;q=0.7\r\n"
+
+// serveLoad is the load generator's main program.
+func serveLoad(in io.Reader, out io.Writer) error {
+	orders, answers := json.NewDecoder(in), json.NewEncoder(out)
+	g := generator{files: map[string][]string{}}
+	for {
+		var o order
+		if err := orders.Decode(&o); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		result, err := g.run(o, func() error {
+			if err := answers.Encode(outcome{}); err != nil { // warm
+				return err
+			}
+			var goOn bool
+			return orders.Decode(&goOn)
+		})
+		if err != nil {
+			result = outcome{Error: err.Error()}
+		}
+		if err := answers.Encode(result); err != nil {
+			return err
+		}
+	}
+}
+
+type generator struct{ files map[string][]string }
+
+// lines returns the lines of a file, which is read once.
+func (g *generator) lines(file string) ([]string, error) {
+	if all, ok := g.files[file]; ok || file == "" {
+		return all, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	all := strings.Split(strings.TrimSpace(string(text)), "\n")
+	g.files[file] = all
+	return all, nil
+}
+
+// run makes the load of o. warm is called between warming up and measuring,
+// while nothing is under way.
+func (g *generator) run(o order, warm func() error) (outcome, error) {
+	carriers, err := g.lines(o.Carriers)
+	if err != nil {
+		return outcome{}, err
+	}
+	bodies, err := g.lines(o.Bodies)
+	if err != nil {
+		return outcome{}, err
+	}
+	clients := make([]*client, o.Clients)
+	for i := range clients {
+		c, err := net.Dial("tcp", o.Addr)
+		if err != nil {
+			return outcome{}, err
+		}
+		defer c.Close()
+		clients[i] = &client{order: o, carriers: carriers, bodies: bodies, conn: c, answers: bufio.NewReaderSize(c, 64<<10)}
+	}
+	if _, err := loop(clients, o.Warm); err != nil {
+		return outcome{}, fmt.Errorf("warming up: %w", err)
+	}
+	if err := warm(); err != nil {
+		return outcome{}, err
+	}
+	return loop(clients, o.For)
+}
+
+// loop lets the clients send one request after the other, each at least one,
+// until time is up.
+func loop(clients []*client, d time.Duration) (outcome, error) {
+	var over atomic.Bool
+	stop := time.AfterFunc(d, func() { over.Store(true) })
+	defer stop.Stop()
+	var all errgroup.Group
+	began := time.Now()
+	for _, c := range clients {
+		c.took, c.refused = c.took[:0], 0
+		all.Go(func() error {
+			defer over.Store(true) // after an error nobody need go on
+			for {
+				sent := time.Now()
+				switch err := c.request(); err {
+				case nil:
+					c.took = append(c.took, time.Since(sent))
+				case errRefused:
+					c.refused++
+				default:
+					return err
+				}
+				if over.Load() {
+					return nil
+				}
+			}
+		})
+	}
+	err := all.Wait()
+	r := outcome{Took: time.Since(began)}
+	var took []time.Duration
+	for _, c := range clients {
+		took = append(took, c.took...)
+		r.Refused += c.refused
+	}
+	if err != nil || len(took) == 0 {
+		return r, err
+	}
+	slices.Sort(took)
+	r.Requests, r.P50, r.P99 = len(took), took[len(took)/2], took[len(took)*99/100]
+	return r, nil
+}
+
+// client is one connection.
+type client struct {
+	order
+	carriers, bodies []string
+	conn             net.Conn
+	answers          *bufio.Reader
+	buf              []byte
+	took             []time.Duration
+	refused          int
+}
+
+var errRefused = errors.New("answered 503")
+
+func anyOf(lines []string) string { return lines[rand.IntN(len(lines))] }
+
+func (c *client) request() error {
+	b := fmt.Appendf(c.buf[:0], "%s %s HTTP/1.1\r\n%s", c.Method, c.Path, commonHeaders)
+	if c.carriers != nil {
+		b = append(append(b, anyOf(c.carriers)...), "\r\n"...)
+	}
+	body := ""
+	if c.bodies != nil {
+		body = anyOf(c.bodies)
+		b = fmt.Appendf(b, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n", len(body))
+	}
+	b = append(append(b, "\r\n"...), body...)
+	c.buf = b
+	c.conn.SetDeadline(time.Now().Add(patience))
+	if _, err := c.conn.Write(b); err != nil {
+		return err
+	}
+	return c.answer()
+}
+
+// answer reads an answer and fails unless it has the status that it must have.
+func (c *client) answer() error {
+	head, err := c.answers.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if len(head) < len("HTTP/1.1 200") {
+		return fmt.Errorf("answer %q", head)
+	}
+	status, _ := strconv.Atoi(string(head[9:12]))
+	length := -1
+	for {
+		line, err := c.answers.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(line) <= 2 {
+			break
+		}
+		const name = "Content-Length: " // as net/http writes it
+		if len(line) > len(name) && string(line[:len(name)]) == name {
+			length, _ = strconv.Atoi(strings.TrimSpace(string(line[len(name):])))
+		}
+	}
+	if length < 0 {
+		return errors.New("an answer without Content-Length")
+	}
+	if _, err := c.answers.Discard(length); err != nil {
+		return err
+	}
+	if status == http.StatusServiceUnavailable {
+		return errRefused
+	}
+	if status != c.Status {
+		return fmt.Errorf("%s %s: %d, want %d", c.Method, c.Path, status, c.Status)
+	}
+	return nil
+}
+
+// load is the running load generator, seen from the bench.
+type load struct {
+	orders  *json.Encoder
+	answers *json.Decoder
+}
+
+func startLoad(t testing.TB, core int) *load {
+	t.Helper()
+	self, err := os.Executable()
+	must(t, err)
+	cmd, err := pinned(core, self, testenv.TempDir(t))
+	must(t, err)
+	cmd.Env, cmd.Stderr = []string{roleEnv + "=" + roleLoad}, os.Stderr
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() { in.Close(); waitOrKill(cmd) })
+	return &load{orders: json.NewEncoder(in), answers: json.NewDecoder(out)}
+}
+
+// waitOrKill waits for a process that has been told to end.
+func waitOrKill(cmd *exec.Cmd) {
+	late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	defer late.Stop()
+	cmd.Wait()
+}
+
+// run carries out an order; between its two parts it calls warm, while nothing
+// is under way.
+func (l *load) run(o order, warm func() error) (outcome, error) {
+	if err := l.orders.Encode(o); err != nil {
+		return outcome{}, err
+	}
+	if r, err := l.next(); err != nil {
+		return r, err
+	}
+	if err := warm(); err != nil {
+		return outcome{}, err
+	}
+	if err := l.orders.Encode(true); err != nil {
+		return outcome{}, err
+	}
+	return l.next()
+}
+
+func (l *load) next() (r outcome, err error) {
+	if err := l.answers.Decode(&r); err != nil {
+		return r, fmt.Errorf("load generator: %w", err)
+	}
+	if r.Error != "" {
+		return r, errors.New(r.Error)
+	}
+	return r, nil
+}

@@ -1,0 +1,168 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/measure"
+)
+
+// Report is everything that was measured. Durations are nanoseconds in JSON.
+type Report struct {
+	Round       string
+	Rounds      int
+	Clients     int
+	Cores       int
+	Go          string
+	Commit      string // as git describes it
+	LoadAverage string
+	Took        time.Duration
+	Rows        []*RowReport
+}
+
+// RowReport is what one row came to in one population.
+type RowReport struct {
+	Row           string
+	Population    population
+	CarrierBytes  int
+	HasRedis      bool
+	HasPopulation bool
+	Samples       []sample // one per round
+}
+
+func newReport(t testing.TB, r round) *Report {
+	return &Report{Round: *roundFlag, Rounds: r.rounds, Clients: r.clients, Cores: runtime.NumCPU(), Go: runtime.Version(), Commit: commit(t)}
+}
+
+func (r *Report) add(of row, s *stand, one sample) {
+	for _, known := range r.Rows {
+		if known.Row == of.name && known.Population == s.population {
+			known.Samples = append(known.Samples, one)
+			return
+		}
+	}
+	r.Rows = append(r.Rows, &RowReport{Row: of.name, Population: s.population, CarrierBytes: s.bytes[of.carrier],
+		HasRedis: of.redis, HasPopulation: of.population, Samples: []sample{one}})
+}
+
+// spread is median, least and most of some figures.
+type spread struct{ median, least, most float64 }
+
+func (r *RowReport) spread(of func(sample) float64) spread {
+	var all []float64
+	for _, s := range r.Samples {
+		all = append(all, of(s))
+	}
+	slices.Sort(all)
+	return spread{all[len(all)/2], all[0], all[len(all)-1]}
+}
+
+// String returns "12.3 (11.9–12.8)".
+func (s spread) String() string {
+	digits := 1
+	if s.median < 10 {
+		digits = 2
+	}
+	return fmt.Sprintf("%.*f (%.*f–%.*f)", digits, s.median, digits, s.least, digits, s.most)
+}
+
+func serverCPU(s sample) float64   { return s.ServerCPU }
+func vsReference(s sample) float64 { return s.VsReference }
+
+// String returns the report as tables.
+func (r *Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Gatehouse bench, %s round: commit %s, %d cores, %s, %d rounds, %d clients in a closed loop, load average %s, in %v\n",
+		r.Round, r.Commit, r.Cores, r.Go, r.Rounds, r.Clients, r.LoadAverage, r.Took.Round(time.Second))
+	fmt.Fprintf(&b, "Median (least–most) of the rounds, per request; × is server CPU by that of %s in the same round.\n\n", reference)
+	table := [][]string{{"", "users × sessions", "server CPU µs", "×", "with store ×", "store CPU µs", "requests/s", "p50 µs", "p99 µs",
+		"allocs", "bytes", "round trips", "commands", "carrier bytes"}}
+	for _, row := range r.Rows {
+		med := func(format string, of func(sample) float64) string { return fmt.Sprintf(format, row.spread(of).median) }
+		onRedis := func(text string) string {
+			if !row.HasRedis {
+				return "–"
+			}
+			return text
+		}
+		population := "–"
+		if row.HasPopulation {
+			population = row.Population.String()
+		}
+		table = append(table, []string{row.Row, population, row.spread(serverCPU).String(), row.spread(vsReference).String(),
+			onRedis(row.spread(func(s sample) float64 { return s.BothVs }).String()),
+			onRedis(row.spread(func(s sample) float64 { return s.StoreCPU }).String()),
+			measure.Count(int(row.spread(func(s sample) float64 { return s.PerSecond }).median)),
+			med("%.0f", func(s sample) float64 { return s.P50 }), med("%.0f", func(s sample) float64 { return s.P99 }),
+			med("%.1f", func(s sample) float64 { return s.Allocs }), med("%.0f", func(s sample) float64 { return s.AllocBytes }),
+			onRedis(med("%.3f", func(s sample) float64 { return s.RoundTrips })), onRedis(med("%.3f", func(s sample) float64 { return s.Commands })),
+			fmt.Sprint(row.CarrierBytes)})
+	}
+	measure.Table(&b, table)
+	return b.String()
+}
+
+// compare returns how r differs from an older report, row by row.
+func (r *Report) compare(old *Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nCompared with commit %s (before → after, medians)\n\n", old.Commit)
+	table := [][]string{{"", "users × sessions", "× " + reference, "change", "allocs", "bytes", "round trips"}}
+	for _, now := range r.Rows {
+		i := slices.IndexFunc(old.Rows, func(was *RowReport) bool { return was.Row == now.Row && was.Population == now.Population })
+		if i < 0 {
+			continue
+		}
+		was := old.Rows[i]
+		both := func(format string, of func(sample) float64) string {
+			return fmt.Sprintf(format+" → "+format, was.spread(of).median, now.spread(of).median)
+		}
+		change := now.spread(vsReference).median/was.spread(vsReference).median - 1
+		table = append(table, []string{now.Row, now.Population.String(), both("%.2f", vsReference), fmt.Sprintf("%+.0f %%", math.Round(100*change)),
+			both("%.1f", func(s sample) float64 { return s.Allocs }), both("%.0f", func(s sample) float64 { return s.AllocBytes }),
+			both("%.2f", func(s sample) float64 { return s.RoundTrips })})
+	}
+	measure.Table(&b, table)
+	return b.String()
+}
+
+func show(t testing.TB, r *Report) {
+	t.Helper()
+	fmt.Print(r)
+	if *againstFlag != "" {
+		fmt.Print(r.compare(readReport(t, *againstFlag)))
+	}
+}
+
+func (r *Report) json() []byte {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		panic(err) // nothing in it that JSON cannot say
+	}
+	return append(b, '\n')
+}
+
+func readReport(t testing.TB, file string) *Report {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	must(t, err)
+	var r Report
+	must(t, json.Unmarshal(b, &r))
+	return &r
+}
+
+// loadAverage is what else the machine does, as it says itself.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	one, _, _ := strings.Cut(string(text), " ")
+	return one
+}

@@ -1,0 +1,238 @@
+package bench
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/gomodule/redigo/redis"
+
+	"gatehouse/internal/measure"
+	"gatehouse/internal/session"
+	"gatehouse/internal/store/redisdb"
+	"gatehouse/internal/testenv"
+	"gatehouse/internal/user"
+)
+
+// population is how many sessions there are while one of them is checked.
+type population struct {
+	Sessions, PerUser int
+}
+
+// String returns "10,000 sessions, 100 per user".
+func (p population) String() string {
+	return fmt.Sprintf("%s × %d", measure.Count(p.Sessions/p.PerUser), p.PerUser)
+}
+
+// stand is the servers and stores of one population.
+type stand struct {
+	population
+	cores    cores
+	redis    redis.Conn // for looking
+	redisPID int
+	servers  map[string]*server
+	carriers map[string]string // file by kind of carrier
+	bodies   string            // file of log-ins
+	bytes    map[string]int    // of one header line, by kind of carrier
+}
+
+// The servers that are Gatehouse, and the kinds of carrier.
+const (
+	ourRedis    = "gatehouse-redis"
+	ourEmbedded = "gatehouse-embedded"
+
+	cookieRedis    = "cookie-redis"
+	cookieEmbedded = "cookie-embedded"
+	cookieStock    = "cookie-stock"
+	bearerHS256    = "bearer-hs256"
+	bearerEd25519  = "bearer-ed25519"
+)
+
+const (
+	// sampled is how many sessions of a population are asked for: enough that
+	// what is near at hand for one is not for the next.
+	sampled = 100_000
+	// loginUsers are accounts of their own, so that the users whose sessions
+	// are measured do not get more.
+	loginUsers = 100
+	password   = "kettle orbit maple 7"
+)
+
+// newStand starts everything for p. The servers of the rows that do not depend
+// on the population run only in the first stand, which says whole.
+func newStand(t testing.TB, bin string, where cores, p population, whole bool) *stand {
+	t.Helper()
+	proc := testenv.RedisServer(t)
+	raw, err := redis.DialURL(proc.URL())
+	must(t, err)
+	t.Cleanup(func() { raw.Close() })
+	info, err := measure.ReadInfo(raw)
+	must(t, err)
+	s := &stand{population: p, cores: where, redis: raw, redisPID: info.Number("process_id"),
+		servers: map[string]*server{}, carriers: map[string]string{}, bytes: map[string]int{}}
+
+	users := measure.Users(p.Sessions / p.PerUser)
+	for i := range users {
+		users[i].Role = user.RoleAdmin // see cheapest
+	}
+	owner := func(i int) user.User { return users[i/p.PerUser] }
+	// Stock scs has a database of its own on the same server.
+	stockURL := strings.TrimSuffix(proc.URL(), "/0") + "/1"
+	stock, closeStock := measure.Stock(stockURL, 0)
+	tokens, err := measure.FillStock(stock, p.Sessions, owner)
+	must(t, err)
+	must(t, closeStock())
+	s.carry(t, cookieStock, "Cookie: "+stock.Cookie.Name+"=", tokens)
+
+	store := redisdb.Open(proc.URL(), measure.Limits.Longest())
+	tokens, err = measure.Fill(store, p.Sessions, owner)
+	must(t, err)
+	must(t, store.Close())
+	s.carry(t, cookieRedis, "Cookie: "+measure.CookieName+"=", tokens)
+	must(t, pin(s.redisPID, where.redis))
+
+	people := newPeople(t, users)
+	s.startGatehouse(t, bin, ourRedis, people, "GATEHOUSE_REDIS_URL="+proc.URL())
+	tokens = s.startGatehouse(t, bin, ourEmbedded, people)
+	s.carry(t, cookieEmbedded, "Cookie: "+measure.CookieName+"=", tokens)
+	s.servers[roleStock] = startRival(t, where.server, roleStock, stockURL)
+	s.servers[roleStockIdle] = startRival(t, where.server, roleStockIdle, stockURL)
+	if whole {
+		for _, role := range []string{roleEmpty, roleHS256, roleEd25519} {
+			s.servers[role] = startRival(t, where.server, role, "")
+		}
+		s.carry(t, bearerHS256, "Authorization: Bearer ", signed(t, jwt.SigningMethodHS256, hmacKey))
+		s.carry(t, bearerEd25519, "Authorization: Bearer ", signed(t, jwt.SigningMethodEdDSA, edKey))
+		s.bodies = lines(t, people.logins())
+	}
+	return s
+}
+
+// signed returns as many tokens as keep a server from meeting the same one soon.
+func signed(t testing.TB, method jwt.SigningMethod, key any) []string {
+	t.Helper()
+	tokens := make([]string, 1000)
+	for i, u := range measure.Users(len(tokens)) {
+		var err error
+		tokens[i], err = signJWT(method, key, u)
+		must(t, err)
+	}
+	return tokens
+}
+
+// carry writes the header lines that carry a sample of the tokens.
+func (s *stand) carry(t testing.TB, kind, prefix string, tokens []string) {
+	t.Helper()
+	step := max(1, len(tokens)/sampled)
+	var all []string
+	for i := 0; i < len(tokens); i += step {
+		all = append(all, prefix+tokens[i])
+	}
+	s.carriers[kind], s.bytes[kind] = lines(t, all), len(all[0])
+}
+
+// lines writes a file of lines.
+func lines(t testing.TB, all []string) string {
+	t.Helper()
+	file := filepath.Join(testenv.TempDir(t), "lines")
+	must(t, os.WriteFile(file, []byte(strings.Join(all, "\n")), 0o600))
+	return file
+}
+
+// startGatehouse starts the program on an own database with people and their
+// sessions in it, whose tokens it returns.
+func (s *stand) startGatehouse(t testing.TB, bin, name string, people people, env ...string) []string {
+	t.Helper()
+	dir := testenv.TempDir(t)
+	var perUser int
+	if len(env) == 0 { // no Redis: the sessions are in this database
+		perUser = s.PerUser
+	}
+	tokens := people.write(t, filepath.Join(dir, "gatehouse.db"), perUser)
+	s.servers[name] = startServer(t, s.cores.server, dir, append(env, "GATEHOUSE_ADDR=127.0.0.1:0", "GATEHOUSE_RATE_LIMITS=off"),
+		bin, "serve", "--data-dir="+dir)
+	return tokens
+}
+
+// people are the accounts of a stand: those that are signed in and those that
+// log in while it is measured.
+type people struct {
+	signedIn, loggingIn []user.User
+	hash                string // of password
+}
+
+func newPeople(t testing.TB, signedIn []user.User) people {
+	t.Helper()
+	hasher, err := user.NewHasher(user.HasherConfig{})
+	must(t, err)
+	hash, err := hasher.Hash(context.Background(), password)
+	must(t, err)
+	p := people{signedIn: signedIn, loggingIn: measure.Users(loginUsers), hash: hash}
+	for i := range p.loggingIn {
+		p.loggingIn[i].Username = "login" + p.loggingIn[i].Username
+	}
+	return p
+}
+
+// logins returns a form for each of those that log in.
+func (p people) logins() []string {
+	var all []string
+	for _, u := range p.loggingIn {
+		all = append(all, url.Values{"username": {u.Username}, "password": {password}}.Encode())
+	}
+	return all
+}
+
+// write fills a new SQLite database with the accounts, what the audit log has of
+// their log-ins and, if perUser is not 0, the sessions of those who are signed
+// in; it returns their tokens. One transaction: a million would take hours
+// through the product, which commits each to the disk.
+func (p people) write(t testing.TB, file string, perUser int) (tokens []string) {
+	t.Helper()
+	db, err := measure.OpenSQL(context.Background(), file)
+	must(t, err)
+	must(t, db.Close())
+	raw, err := sql.Open("sqlite", "file:"+file)
+	must(t, err)
+	defer raw.Close()
+	tx, err := raw.Begin()
+	must(t, err)
+	prepare := func(query string) func(...any) {
+		s, err := tx.Prepare(query)
+		must(t, err)
+		return func(args ...any) {
+			if _, err := s.Exec(args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	addUser := prepare(`INSERT INTO users (id, username, name, email, search, role, password_hash, epoch, created_at)
+		VALUES ($1, $2, $3, '', $4, $5, $6, 0, $7)`)
+	addEvent := prepare(`INSERT INTO audit (at, kind, user_id, actor, ip, device, note) VALUES ($1, 'login', $2, $3, $4, $5, '')`)
+	addSession := prepare(`INSERT INTO sessions (id, user_id, username, role, epoch_all, epoch_user, began, last_seen,
+		idle_ms, deadline, remember, ip, browser, os) VALUES ($1, $2, $3, $4, 0, 0, $5, $6, $7, $8, 0, $9, $10, $11)`)
+	now, ip := time.Now().UnixMilli(), measure.ClientIP.String()
+	add := func(u user.User) { addUser(u.ID, u.Username, u.Username, u.Username, u.Role, p.hash, now) }
+	for _, u := range p.loggingIn {
+		add(u)
+	}
+	for _, u := range p.signedIn {
+		add(u)
+		addEvent(now, u.ID, u.ID, ip, measure.Device.String())
+		for range perUser {
+			token := measure.NewToken()
+			tokens = append(tokens, token)
+			addSession(session.IDOf(token), u.ID, u.Username, u.Role, now, now, measure.Limits.Idle.Milliseconds(),
+				now+measure.Limits.Lifetime.Milliseconds(), ip, measure.Device.Browser, measure.Device.OS)
+		}
+	}
+	must(t, tx.Commit())
+	return tokens
+}
