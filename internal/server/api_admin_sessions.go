@@ -50,13 +50,13 @@ func (s *Server) apiForceOutOne(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.apiForcedOut(w, r, id == me(r).ID, receiptView(receipt))
+	return s.apiForcedOut(w, r, id == me(r).ID, receipt)
 }
 
 // apiForcedOut answers an end by an administrator. If it has hit the session
 // that asks, that is no reason to keep the receipt back: the end is what was
 // asked for, as at a log-out.
-func (s *Server) apiForcedOut(w http.ResponseWriter, r *http.Request, self bool, receipt apiReceipt) error {
+func (s *Server) apiForcedOut(w http.ResponseWriter, r *http.Request, self bool, receipt session.Receipt) error {
 	if self {
 		_, gone, err := s.find(r, me(r).ID)
 		if err != nil {
@@ -66,7 +66,7 @@ func (s *Server) apiForcedOut(w http.ResponseWriter, r *http.Request, self bool,
 			s.cookies.Forget(r.Context(), w)
 		}
 	}
-	return reply(w, http.StatusOK, receipt)
+	return reply(w, http.StatusOK, receiptView(s.Sessions.Confirm(r.Context(), receipt)))
 }
 
 // endBody is by what sessions are to be ended, and why. Its members have the
@@ -142,5 +142,5 @@ func (s *Server) apiForceOutWhere(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	receipt.Users = max(receipt.Users, would.Users)
-	return s.apiForcedOut(w, r, self, receiptView(receipt))
+	return s.apiForcedOut(w, r, self, receipt)
 }

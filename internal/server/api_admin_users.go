@@ -48,7 +48,7 @@ func (s *Server) apiForceOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.apiForcedOut(w, r, u.ID == me(r).User, receiptView(receipt))
+	return s.apiForcedOut(w, r, u.ID == me(r).User, receipt)
 }
 
 // apiDisable shuts an account and puts its sessions out.

@@ -87,11 +87,17 @@ type apiReceipt struct {
 	AlreadyGone int   `json:"already_gone"`
 	Users       int   `json:"users"`
 	TookMS      int64 `json:"took_ms"`
+	Nodes       int   `json:"nodes,omitempty"`     // running, where that is known
+	Confirmed   *int  `json:"confirmed,omitempty"` // of these, who have told their open pages
 	DryRun      bool  `json:"dry_run,omitempty"` // nothing was ended: it says what would be
 }
 
 func receiptView(r session.Receipt) apiReceipt {
-	return apiReceipt{Ended: r.Ended, AlreadyGone: r.Gone, Users: r.Users, TookMS: r.Took.Milliseconds()}
+	view := apiReceipt{Ended: r.Ended, AlreadyGone: r.Gone, Users: r.Users, TookMS: r.Took.Milliseconds()}
+	if r.Nodes.Live > 0 {
+		view.Nodes, view.Confirmed = r.Nodes.Live, &r.Nodes.Confirmed
+	}
+	return view
 }
 
 // apiUser is an account as administrators see it.
