@@ -55,7 +55,7 @@ func TestStartWarnsOfForgetfulRedis(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", want, log)
 		}
 	}
-	log = startNode(t, shared(t)).stderr.String()
+	log = startNode(t, shared(t).with("GATEHOUSE_KEYS_SECRET", strings.Repeat("s", 32))).stderr.String()
 	if strings.Contains(log, "level=WARN") {
 		t.Errorf("it warns of nothing:\n%s", log)
 	}

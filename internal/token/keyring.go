@@ -89,26 +89,25 @@ func (k *Keyring) Start(ctx context.Context, patient Keys) error {
 func (k *Keyring) Run(ctx context.Context) {
 	tick := time.NewTicker(ReloadEvery)
 	defer tick.Stop()
+	failing := false // said once
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		before := k.failing()
 		err := k.Maintain(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err != nil && !before:
+		case err != nil && !failing:
 			k.c.Log.Warn("signing keys could not be looked after; verifying goes on with those known", "error", err.Error())
-		case err == nil && before:
+		case err == nil && failing:
 			k.c.Log.Info("signing keys are looked after again")
 		}
+		failing = err != nil
 	}
 }
-
-func (k *Keyring) failing() bool { return k.last.Load().err != nil }
 
 // Maintain is one round of [Keyring.Run].
 func (k *Keyring) Maintain(ctx context.Context) error {
