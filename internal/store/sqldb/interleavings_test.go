@@ -13,17 +13,11 @@ func interleaved(t *testing.T) storetest.Interleaved {
 	path := filepath.Join(t.TempDir(), "gatehouse.db")
 	db := migrated(t, path)
 	must(t, db.WithoutSync(context.Background()))
-	raw := rawPool(t, path)
 	return storetest.Interleaved{
 		Open: func(pause func(step string)) storetest.Sessions {
 			return storetest.Sessions{Store: db.Paused(pause).Sessions(), Ledger: db.Ledger(), Users: db.Users()}
 		},
-		Reset: func() {
-			for _, table := range []string{"sessions", "ends"} {
-				_, err := raw.Exec("DELETE FROM " + table)
-				must(t, err)
-			}
-		},
+		Reset: func() { must(t, db.Forget(context.Background())) },
 	}
 }
 

@@ -23,6 +23,12 @@ func (db *DB) WithoutSync(ctx context.Context) error {
 	return err
 }
 
+// Forget takes away all sessions and the whole ledger.
+func (db *DB) Forget(ctx context.Context) error {
+	_, err := db.writer.ExecContext(ctx, "DELETE FROM sessions; DELETE FROM ends")
+	return err
+}
+
 type pausedReads struct {
 	querier
 	pause func(string)

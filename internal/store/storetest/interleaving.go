@@ -123,7 +123,7 @@ func (h *house) play(c combination, first bool) (orders int, found []violation) 
 		s := h.newScene(c)
 		return interleave.Play{
 			Actors:  s.acts(),
-			After:   func(interleave.Step) { s.afterStep() },
+			After:   func(step interleave.Step) { s.afterStep(s.actors[step.Actor]) },
 			Commute: s.commute,
 			Again: func() error {
 				s.afterAll()

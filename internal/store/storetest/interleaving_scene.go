@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,7 +30,8 @@ type house struct {
 	hasher   *user.Hasher
 	hashes   [2]string // of secret: before and after a change of password
 	stranger user.User
-	scene    *scene // being played
+	user     user.User // everything is about; another where the last was changed
+	scene    *scene    // being played
 }
 
 // secret is everybody's password.
@@ -93,8 +95,8 @@ type scene struct {
 	combination
 	actors  []*actor
 	manager *session.Manager // of the program that looks on
-	user    user.User
-	head    int64 // of the ledger, at the beginning
+	user    user.User        // as before anybody came
+	head    int64            // of the ledger, at the beginning
 
 	subject, mine, others session.ID
 	heirs                 []session.ID // what the subject is to be called after a renewal
@@ -135,11 +137,13 @@ type ended struct {
 var background = context.Background()
 
 func (h *house) newScene(c combination) *scene {
-	h.scene = nil
 	h.reset()
-	s := &scene{house: h, combination: c, user: h.add()}
+	if h.scene == nil || c.String() != h.scene.String() || h.scene.changesUser() {
+		h.user = h.add()
+	}
+	s := &scene{house: h, combination: c}
 	var err error
-	s.user, err = h.looking.Users.ByID(background, s.user.ID)
+	s.user, err = h.looking.Users.ByID(background, h.user.ID)
 	must(h.t, err)
 	stranger, err := h.looking.Users.ByID(background, h.stranger.ID)
 	must(h.t, err)
@@ -180,6 +184,12 @@ func (s *scene) begin(u user.User) (id session.ID) {
 	}
 	must(s.t, err)
 	return id
+}
+
+// changesUser reports whether more of the account is changed than its epoch.
+func (s *scene) changesUser() bool {
+	return s.has(func(r deed) bool { return r.changesPassword }) ||
+		slices.ContainsFunc(s.ends, func(e ending) bool { return e.disables || e.password })
 }
 
 func (s *scene) newID() session.ID { return session.IDOf(fmt.Sprint("token ", serial.Add(1))) }

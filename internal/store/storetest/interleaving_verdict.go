@@ -10,7 +10,7 @@ import (
 
 // afterAll judges what everybody has been answered, and what is left.
 func (s *scene) afterAll() {
-	s.afterStep()
+	s.seen = map[session.ID]bool{}
 	for _, c := range s.calls {
 		switch c.kind {
 		case "check", "save", "touch", "renew":

@@ -9,7 +9,7 @@ import (
 )
 
 // afterStep looks at the stores as a request would that begins at this moment.
-func (s *scene) afterStep() {
+func (s *scene) afterStep(a *actor) {
 	if s.slow != nil {
 		return
 	}
@@ -31,7 +31,9 @@ func (s *scene) afterStep() {
 			s.violated("%s is over, and was to be kept", s.nameOf(id))
 		}
 	}
-	s.watchLimit()
+	if s.limit > 0 && (a.doing == "start" || a.doing == "renew") { // nothing else makes them more
+		s.watchLimit()
+	}
 	s.watchLedger()
 }
 
@@ -132,9 +134,6 @@ func (s *scene) check(id session.ID) bool {
 
 // watchLimit counts records, not what an index says of them.
 func (s *scene) watchLimit() {
-	if s.limit == 0 {
-		return
-	}
 	if n := len(s.scan(s.user.ID)); n > s.limit {
 		s.violated("%d sessions live at once, %d may", n, s.limit)
 	}
