@@ -91,6 +91,9 @@ type apiReceipt struct {
 }
 
 func receiptView(r session.Receipt) apiReceipt {
+	if r.Ended == 1 {
+		r.Users = 1 // also where it was ended by its id
+	}
 	return apiReceipt{Ended: r.Ended, AlreadyGone: r.Gone, Users: r.Users, TookMS: r.Took.Milliseconds()}
 }
 
