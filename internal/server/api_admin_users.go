@@ -51,17 +51,24 @@ func (s *Server) apiForceOut(w http.ResponseWriter, r *http.Request) error {
 	return s.apiForcedOut(w, r, u.ID == me(r).User, receipt)
 }
 
-// apiDisable shuts an account and puts its sessions out.
-func (s *Server) apiDisable(w http.ResponseWriter, r *http.Request) error {
+// otherAndWhy reads a reasonBody and the account that it is about, which must not
+// be the administrator's own.
+func (s *Server) otherAndWhy(r *http.Request) (u user.User, reason string, err error) {
 	var b reasonBody
 	if err := decode(r, &b); err != nil {
-		return err
+		return user.User{}, "", err
 	}
-	u, err := s.other(r)
+	u, err = s.other(r)
+	return u, b.Reason, err
+}
+
+// apiDisable shuts an account and puts its sessions out.
+func (s *Server) apiDisable(w http.ResponseWriter, r *http.Request) error {
+	u, reason, err := s.otherAndWhy(r)
 	if err != nil {
 		return err
 	}
-	receipt, err := s.shut(r, u, b.Reason)
+	receipt, err := s.shut(r, u, reason)
 	if err != nil {
 		return err
 	}
@@ -70,15 +77,11 @@ func (s *Server) apiDisable(w http.ResponseWriter, r *http.Request) error {
 
 // apiEnable opens an account again.
 func (s *Server) apiEnable(w http.ResponseWriter, r *http.Request) error {
-	var b reasonBody
-	if err := decode(r, &b); err != nil {
-		return err
-	}
-	u, err := s.other(r)
+	u, reason, err := s.otherAndWhy(r)
 	if err != nil {
 		return err
 	}
-	if err := s.reopen(r, u, b.Reason); err != nil {
+	if err := s.reopen(r, u, reason); err != nil {
 		return err
 	}
 	return s.apiChanged(w, r, u, 0)

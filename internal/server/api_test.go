@@ -149,7 +149,7 @@ func TestAPIEveryOperationAnswersAsDescribed(t *testing.T) {
 	if len(list.ids()) != 3 || strings.Count(list.Body.String(), `"current":true`) != 1 {
 		t.Errorf("my sessions: %s", list.Body)
 	}
-	alice.send("DELETE", "/api/v1/sessions/"+string(other.session()), "").want(200, "ended", 1, "already_gone", 0, "users", 0)
+	alice.send("DELETE", "/api/v1/sessions/"+string(other.session()), "").want(200, "ended", 1, "already_gone", 0, "users", 1)
 	other.get("/api/v1/me").problem(401, "session-ended").want(401, "reason", "logout")
 	if other.cookies["__Host-session"] != nil {
 		t.Error("the cookie of an ended session stays")

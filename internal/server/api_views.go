@@ -93,6 +93,9 @@ type apiReceipt struct {
 }
 
 func receiptView(r session.Receipt) apiReceipt {
+	if r.Ended == 1 {
+		r.Users = 1 // also where it was ended by its id
+	}
 	view := apiReceipt{Ended: r.Ended, AlreadyGone: r.Gone, Users: r.Users, TookMS: r.Took.Milliseconds()}
 	if r.Nodes.Live > 0 {
 		view.Nodes, view.Confirmed = r.Nodes.Live, &r.Nodes.Confirmed

@@ -1,8 +1,9 @@
 // Package server owns HTTP: every route in one list (routes.go), the
-// middleware, the pages, and the one table that turns errors into answers
-// (errors.go). One file per page.
+// middleware, the pages, the JSON API, and the one table that turns errors into
+// answers (errors.go). One file per page, and per part of the API (api_…).
 //
-// It decides nothing about accounts or sessions: handlers parse a form, ask
-// user or session, and return a page or an error. It must not know SQL, Redis
+// It decides nothing about accounts or sessions: handlers parse a form or a
+// body, ask user or session, and return a page, a value or an error. What a page
+// and the API do alike is a function of its own that both call. It must not know SQL, Redis
 // or scs.
 package server

@@ -77,6 +77,7 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"LimitSparesRenewalAndOthers", limitSpares},
 		{"LimitReplacesInTheLedgerFirst", limitReplacesLedgerFirst},
 		{"Search", search},
+		{"Browse", browse},
 		{"EndWhere", endWhere},
 		{"EndWhereIsRecordedFirst", endWhereIsRecordedFirst},
 		{"EndWhereAgainstLogins", endWhereAgainstLogins},

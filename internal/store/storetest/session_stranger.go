@@ -153,3 +153,48 @@ func search(t *testing.T, w *world) {
 		t.Errorf("scan stopped by its caller: %v", err)
 	}
 }
+
+// Going from part to part, every session that lives all the while is seen once,
+// whatever starts or is used in between.
+func browse(t *testing.T, w *world) {
+	ctx := context.Background()
+	u := w.newUser()
+	var stay []session.ID
+	for i := range 9 {
+		if i < 5 { // the others begin in the same moment
+			w.clock.Advance(time.Second)
+		}
+		_, id := w.login(w.read(u))
+		stay = append(stay, id)
+	}
+	w.login(w.newUser())
+	seen := map[session.ID]int{}
+	var after session.Place
+	for part := 1; ; part++ {
+		got, err := w.manager.Browse(ctx, session.Filter{User: u.ID}, after, 2)
+		must(t, err)
+		if got.Users != 1 || got.Total != 9+(part-1) || len(got.Sessions) > 2 || part > 20 {
+			t.Fatalf("part %d: %d sessions, %d of %d users", part, len(got.Sessions), got.Total, got.Users)
+		}
+		for _, s := range got.Sessions {
+			seen[s.ID]++
+			after = session.Place{Began: s.Began, ID: s.ID}
+		}
+		if !got.More {
+			break
+		}
+		w.clock.Advance(time.Minute)
+		w.login(w.read(u))
+		used, err := w.manager.Check(ctx, stay[part%len(stay)])
+		must(t, err)
+		must(t, w.manager.Touch(ctx, used))
+	}
+	for i, id := range stay {
+		if seen[id] != 1 {
+			t.Errorf("session %d is seen %d times", i, seen[id])
+		}
+	}
+	if all, err := w.manager.Browse(ctx, session.Filter{}, session.Place{}, 100); err != nil || all.More || all.Users != 2 || len(all.Sessions) != all.Total {
+		t.Errorf("all at once: %d of %d, more %t, %v", len(all.Sessions), all.Total, all.More, err)
+	}
+}
