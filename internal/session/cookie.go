@@ -70,13 +70,22 @@ func withVisit(ctx context.Context, v *visit) context.Context {
 	return context.WithValue(ctx, visitKey{}, v)
 }
 
-// FromContext returns the session that Load found for this request.
+// FromContext returns the session that Load, or LoadBearer, found for this
+// request.
 func FromContext(ctx context.Context) (Session, bool) {
 	v := visitOf(ctx)
 	if v == nil || v.over {
 		return Session{}, false
 	}
 	return v.session, true
+}
+
+// Leave leaves nothing of the request's session to commit: for one that this
+// request has ended or renewed.
+func Leave(ctx context.Context) {
+	if v := visitOf(ctx); v != nil {
+		v.over = true
+	}
 }
 
 // Load checks the session whose token the request's cookie carries and returns a
@@ -119,14 +128,15 @@ func (c *Cookies) PopString(ctx context.Context, key string) string {
 }
 
 // Commit writes what the handler changed, or else moves the idle deadline if
-// that is due: at most one write. *EndedError if the session has ended since
+// that is due: at most one write. It does the latter for a bearer session, too,
+// in which handlers keep nothing. *EndedError if the session has ended since
 // Load; then the handler's answer must not be sent.
 func (c *Cookies) Commit(ctx context.Context) error {
 	v := visitOf(ctx)
 	if v == nil || v.over {
 		return nil
 	}
-	if c.loaded.Status(ctx) == scs.Modified {
+	if v.session.Carrier != Bearer && c.loaded.Status(ctx) == scs.Modified {
 		_, _, err := c.loaded.Commit(ctx)
 		return err
 	}
@@ -189,9 +199,7 @@ func (c *Cookies) issue(ctx context.Context, w http.ResponseWriter, v *visit) (S
 // Forget clears the cookie and leaves nothing of the request's session to
 // commit: for log-out, and for a session that has ended.
 func (c *Cookies) Forget(ctx context.Context, w http.ResponseWriter) {
-	if v := visitOf(ctx); v != nil {
-		v.over = true
-	}
+	Leave(ctx)
 	c.fresh.WriteSessionCookie(ctx, w, "", time.Time{})
 	// Chromium keeps pages for Back in spite of no-store. It drops them when an
 	// HttpOnly cookie is set, but not when one is deleted (measured with 156);
