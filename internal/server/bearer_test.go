@@ -201,6 +201,10 @@ func TestBearerI8_UseKeepsTheSession(t *testing.T) {
 	must(t, w.Keyring.Reload(t.Context()))
 	h.keep(h.spend(h.refresh))
 	w.clock.advance(31 * time.Second)
+	var ended *session.EndedError
+	if _, err := w.Sessions.LoadBearer(t.Context(), h.id); !errors.As(err, &ended) { // before anything is done for it
+		t.Errorf("loaded past its deadline: %v", err)
+	}
 	h.isOut("unused", session.Expired)
 }
 
@@ -613,7 +617,7 @@ func TestBearerInTheLists(t *testing.T) {
 	p.send("POST", "/api/v1/login", `{"username":"alice","password":"`+goodPassword+`","carrier":"bearer","client":"<b>Backup\u202e job"}`).want(200)
 	for _, page := range []*httptest.ResponseRecorder{browser.get("/mypage"), root.get("/admin/sessions"), root.get("/admin/sessions?carrier=bearer&q=backup")} {
 		wantStatus(t, page, http.StatusOK)
-		wantText(t, page, `<span>&lt;b&gt;Backup job</span></span> <span class="badge quiet">API</span>`)
+		wantText(t, page, `<span>&lt;b&gt;Backup job <span class="badge quiet">API</span></span></span>`)
 	}
 	wantText(t, browser.get("/mypage"), "<span>curl</span>")
 	long := strings.Repeat("가", 61)
