@@ -89,7 +89,7 @@ type apiReceipt struct {
 	TookMS      int64 `json:"took_ms"`
 	Nodes       int   `json:"nodes,omitempty"`     // running, where that is known
 	Confirmed   *int  `json:"confirmed,omitempty"` // of these, who have told their open pages
-	DryRun      bool  `json:"dry_run,omitempty"` // nothing was ended: it says what would be
+	DryRun      bool  `json:"dry_run,omitempty"`   // nothing was ended: it says what would be
 }
 
 func receiptView(r session.Receipt) apiReceipt {
