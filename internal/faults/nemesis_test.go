@@ -248,7 +248,7 @@ func (w *world) loseMaster(r *rand.Rand, f *fault, lose, find func(*testenv.Redi
 func restoreOldRDB(w *world, r *rand.Rand, f *fault) {
 	f.old = true
 	m := w.master()
-	save(m)
+	save(w.t, m)
 	rdb, err := os.ReadFile(filepath.Join(m.Dir(), "dump.rdb"))
 	if err != nil {
 		w.t.Fatal(err)

@@ -109,6 +109,9 @@ func (m *Manager) Refresh(ctx context.Context, token string) (Session, string, e
 	if err != nil {
 		return Session{}, "", err
 	}
+	if why, ended := m.unrecorded.reasonOf(shown.session); ended { // as for Check
+		return Session{}, "", &EndedError{Reason: why}
+	}
 	x := m.useOf(shown)
 	rand.Read(x.Nonce[:])
 	x.Next = m.refreshKey.successor(x.Nonce, shown.secret).hash()
