@@ -22,13 +22,13 @@ import (
 const (
 	opTimeout   = 300 * time.Millisecond
 	maxActive   = 64 // connections per node; more requests wait for one
-	maxIdle     = 16 // kept open
+	maxIdle     = 16 // kept open for the next operation
 	idleTimeout = 4 * time.Minute
 )
 
 // client is a bounded, waiting pool of connections to one Redis server.
 type client struct {
-	pool *redis.Pool
+	pool *pool
 	// generation grows when a connection turns out to be broken. Connections
 	// opened before are then not used again: a restarted server costs one
 	// failed command, not one per pooled connection.
@@ -44,6 +44,7 @@ type generationConn struct {
 	generation uint64
 	server     string
 	proven     time.Time
+	used       time.Time // when it was put back into the pool
 }
 
 // DoWithTimeout passes redigo's optional interface through the wrapper.
@@ -61,12 +62,9 @@ var errStale = errors.New("opened before the last break")
 func newClient(d dialer) *client {
 	c := &client{}
 	d.onChange(func() { c.generation.Add(1) })
-	c.pool = &redis.Pool{
-		MaxActive:   maxActive,
-		MaxIdle:     maxIdle,
-		IdleTimeout: idleTimeout,
-		Wait:        true,
-		DialContext: func(ctx context.Context) (redis.Conn, error) {
+	c.pool = &pool{
+		lent: make(chan struct{}, maxActive),
+		dial: func(ctx context.Context) (*generationConn, error) {
 			generation := c.generation.Load()
 			conn, err := d.dial(ctx)
 			if err != nil {
@@ -74,15 +72,13 @@ func newClient(d dialer) *client {
 			}
 			return c.admit(ctx, &generationConn{Conn: conn, generation: generation})
 		},
-		TestOnBorrowContext: func(ctx context.Context, conn redis.Conn, _ time.Time) error {
-			return c.mayUse(ctx, conn.(*generationConn))
-		},
+		mayUse: c.mayUse,
 	}
 	return c
 }
 
 // admit lets a new connection into the pool if its server is up to date.
-func (c *client) admit(ctx context.Context, conn *generationConn) (redis.Conn, error) {
+func (c *client) admit(ctx context.Context, conn *generationConn) (*generationConn, error) {
 	if c.gate == nil {
 		return conn, nil
 	}
@@ -106,7 +102,7 @@ func (c *client) admit(ctx context.Context, conn *generationConn) (redis.Conn, e
 
 // mayUse says whether a pooled connection may be used once more: not after a
 // break, and not for long without asking its server how far it is.
-func (c *client) mayUse(ctx context.Context, conn *generationConn) error {
+func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time.Time) error {
 	if conn.generation != c.generation.Load() {
 		return errStale
 	}
@@ -120,6 +116,8 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn) error {
 	if now.Sub(conn.proven) < compareEvery {
 		return nil
 	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	if server, err := serverOf(conn); err != nil {
 		return err
 	} else if server != conn.server {
@@ -141,9 +139,6 @@ type boundConn struct {
 
 // Do sends a command and waits for the reply until the deadline.
 func (c boundConn) Do(cmd string, args ...any) (any, error) {
-	if cmd == "" { // flush on Close: nothing to wait for
-		return c.Conn.Do(cmd)
-	}
 	left := time.Until(c.deadline)
 	if left <= 0 {
 		return nil, context.DeadlineExceeded
@@ -188,13 +183,14 @@ func (c *client) do(ctx context.Context, f func(boundConn) error) error {
 }
 
 func (c *client) once(ctx context.Context, deadline time.Time, f func(boundConn) error) error {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	conn, err := c.pool.GetContext(ctx)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	conn, err := c.pool.get(ctx, deadline)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer c.pool.put(conn)
 	return f(boundConn{conn, deadline})
 }
 
