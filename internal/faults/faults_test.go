@@ -50,8 +50,15 @@ func TestFaults(t *testing.T) {
 			busy++
 		}
 	}
-	if busy*100 > v.calm {
+	if busy*50 > v.calm {
 		t.Errorf("the machine was too busy to tell: outside faults %d of %d checks were answered \"not now\"", busy, v.calm)
+	}
+	for _, c := range v.returns {
+		p := w.machine.pressure(c.promoted, c.promoted+c.took)
+		if c.took > failoverBack && p < saturated {
+			t.Errorf("%s: node %d was back %v after the promotion, the promise is %v (%.0f %% pressure on the processors)",
+				c.fault, c.node, c.took.Round(time.Millisecond), failoverBack, 100*p)
+		}
 	}
 	if v.tried == 0 || v.calm == 0 || len(w.history.faults) == 0 {
 		t.Errorf("nothing was proven: %+v", v)
@@ -88,6 +95,14 @@ func (w *world) report(v verdict) {
 			o.kind, o.node, o.outcome, (o.end - o.begin).Round(time.Millisecond), 100*w.machine.pressure(o.begin, o.end))
 	}
 	fmt.Fprintf(os.Stdout, "  promoted replicas were up to %v behind\n", w.lag.Round(time.Millisecond))
+	var back []time.Duration
+	for _, c := range v.returns {
+		back = append(back, c.took)
+	}
+	if slices.Sort(back); len(back) > 0 {
+		fmt.Fprintf(os.Stdout, "  nodes were back %v after a promotion at the latest, median %v of %d\n",
+			back[len(back)-1].Round(time.Millisecond), back[len(back)/2].Round(time.Millisecond), len(back))
+	}
 	fmt.Fprintf(os.Stdout, "  slowest return to service: %v (%s)\n", w.slowest.Round(time.Millisecond), w.slowestAfter)
 	counts := map[string]int{}
 	for _, f := range w.history.faults {
