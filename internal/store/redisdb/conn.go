@@ -86,7 +86,7 @@ func (c *client) admit(ctx context.Context, conn *generationConn) (redis.Conn, e
 	if c.gate == nil {
 		return conn, nil
 	}
-	server, err := serverOf(conn)
+	server, err := serverOf(boundTo(ctx, conn))
 	if err == nil {
 		// Before anything is asked about the new server: from here on no end
 		// can be carried out on the one before and be noted on this one.
@@ -120,7 +120,10 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn) error {
 	if now.Sub(conn.proven) < compareEvery {
 		return nil
 	}
-	if server, err := serverOf(conn); err != nil {
+	if d, ok := ctx.Deadline(); ok && !now.Before(d) {
+		return nil // nobody will ask anything through it any more (boundConn), so keep it
+	}
+	if server, err := serverOf(boundTo(ctx, conn)); err != nil {
 		return err
 	} else if server != conn.server {
 		return errStale // it has been a replica meanwhile
@@ -137,6 +140,15 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn) error {
 type boundConn struct {
 	redis.Conn
 	deadline time.Time
+}
+
+// boundTo bounds what is asked about a connection before it is lent: a pool of
+// them, all to a server that has frozen, is tried one after the other.
+func boundTo(ctx context.Context, conn redis.Conn) redis.Conn {
+	if d, ok := ctx.Deadline(); ok {
+		return boundConn{conn, d}
+	}
+	return conn
 }
 
 // Do sends a command and waits for the reply until the deadline.
