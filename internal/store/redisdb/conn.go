@@ -82,7 +82,7 @@ func (c *client) admit(ctx context.Context, conn *generationConn) (*generationCo
 	if c.gate == nil {
 		return conn, nil
 	}
-	server, err := serverOf(conn)
+	server, err := serverOf(boundTo(ctx, conn))
 	if err == nil {
 		// Before anything is asked about the new server: from here on no end
 		// can be carried out on the one before and be noted on this one.
@@ -116,9 +116,12 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time
 	if now.Sub(conn.proven) < compareEvery {
 		return nil
 	}
+	if !now.Before(deadline) {
+		return nil // nobody will ask anything through it any more (boundConn), so keep it
+	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	if server, err := serverOf(conn); err != nil {
+	if server, err := serverOf(boundConn{conn, deadline}); err != nil {
 		return err
 	} else if server != conn.server {
 		return errStale // it has been a replica meanwhile
@@ -135,6 +138,15 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time
 type boundConn struct {
 	redis.Conn
 	deadline time.Time
+}
+
+// boundTo bounds what is asked about a connection before it is lent: a pool of
+// them, all to a server that has frozen, is tried one after the other.
+func boundTo(ctx context.Context, conn redis.Conn) redis.Conn {
+	if d, ok := ctx.Deadline(); ok {
+		return boundConn{conn, d}
+	}
+	return conn
 }
 
 // Do sends a command and waits for the reply until the deadline.
