@@ -45,6 +45,7 @@ type generationConn struct {
 	server     string
 	proven     time.Time
 	used       time.Time // when it was put back into the pool
+	finder     *finder   // made when first needed
 }
 
 // DoWithTimeout passes redigo's optional interface through the wrapper.
@@ -156,6 +157,16 @@ func (c boundConn) Do(cmd string, args ...any) (any, error) {
 		return nil, context.DeadlineExceeded
 	}
 	return redis.DoWithTimeout(c.Conn, left, cmd, args...)
+}
+
+// find returns the record of a session, as it is in Redis, and whether there is
+// one.
+func (c boundConn) find(id session.ID) ([]byte, bool, error) {
+	lent := c.Conn.(*generationConn) // as lent by the pool
+	if lent.finder == nil {
+		lent.finder = newFinder(lent)
+	}
+	return lent.finder.find(id, c.deadline)
 }
 
 // eval runs a script by its hash, and by its text where the server has not
