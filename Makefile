@@ -44,17 +44,22 @@ deps: ## Install what the tests need, or say what is missing
 		exit 1; \
 	fi
 
+# The interleavings play one step at a time, so the race detector would only
+# cost them time.
 .PHONY: test
 test: deps ## Run all tests on real servers, with the race detector
 	CGO_ENABLED=1 go build -race ./...
-	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 12m ./...
+	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 12m -skip '^TestInterleavings' ./...
+	go test -count=1 -p 1 -timeout 12m -run '^TestInterleavings' ./internal/store/...
 
 .PHONY: check
 check: ## Format, vet, staticcheck and the rules of the house
 	@unformatted=$$(gofmt -l cmd internal migrations web); \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w" $$unformatted >&2; exit 1; fi
 	go vet ./...
+	go vet -tags faults ./internal/faults
 	go tool -modfile=internal/tools/go.mod staticcheck ./...
+	go tool -modfile=internal/tools/go.mod staticcheck -tags faults ./internal/faults
 	go test -count=1 ./internal/house
 
 # In the folder itself, because go test then shows what a passing test prints.
@@ -69,7 +74,9 @@ ROUND ?= full
 bench: deps ## Measure what a check costs beside a JWT: CPU, allocations, round trips
 	go test -C internal/bench -count=1 -timeout 60m -run '^TestBench$$' -bench.round=$(ROUND) $(BENCH)
 
-# FAULTS is for more flags: -faults.seed=N repeats the plan of a run.
+# FAULTS is for more flags: -faults.seed=N repeats the plan of a run, -faults.logs=F
+# keeps what the servers and nodes print. Not part of make test, nor with the race
+# detector: it wants the machine for itself.
 .PHONY: faults
 faults: deps ## Let a nemesis loose on three nodes for FAULTS_TIME (2m)
 	go test -C internal/faults -tags faults -count=1 -timeout 0 -v -run '^TestFaults$$|^TestChecker' -faults.time=$(FAULTS_TIME) $(FAULTS)
@@ -77,7 +84,7 @@ faults: deps ## Let a nemesis loose on three nodes for FAULTS_TIME (2m)
 KILLS ?= 500
 FAILOVERS ?= 200
 .PHONY: faultstable
-faultstable: deps ## Measure the table of faults, one kind at a time, in an hour
+faultstable: deps ## Measure the table of faults, one kind at a time, in half an hour
 	go test -C internal/faults -tags faults -count=1 -timeout 0 -v -run '^TestRedisKilled|^TestFailovers$$|^TestOldRDB|^TestStoreAway$$' \
 		-faults.kills=$(KILLS) -faults.failovers=$(FAILOVERS) -faults.ends=100000 -faults.away=60s
 

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"net/http"
+	"sync"
 )
 
 // handler answers a request or returns why it cannot; it never answers an
@@ -19,11 +20,13 @@ func (s *Server) page(h handler) http.HandlerFunc {
 		if err == nil {
 			err = s.cookies.Commit(r.Context())
 		}
+		if err == nil {
+			a.send(w)
+		}
+		a.free() // not after a panic: who knows what still holds it
 		if err != nil {
 			s.fail(w, r, err)
-			return
 		}
-		a.send(w)
 	}
 }
 
@@ -31,7 +34,7 @@ func (s *Server) page(h handler) http.HandlerFunc {
 type answer struct {
 	header http.Header
 	status int
-	body   bytes.Buffer
+	body   *bytes.Buffer // nil: empty
 }
 
 // Header implements http.ResponseWriter.
@@ -52,6 +55,9 @@ func (a *answer) WriteHeader(status int) {
 // Write implements http.ResponseWriter.
 func (a *answer) Write(b []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
+	if a.body == nil {
+		a.body = newBuffer()
+	}
 	return a.body.Write(b)
 }
 
@@ -61,7 +67,36 @@ func (a *answer) send(w http.ResponseWriter) {
 	}
 	a.WriteHeader(http.StatusOK)
 	w.WriteHeader(a.status)
-	_, _ = a.body.WriteTo(w) // the client may be gone; there is nobody to tell
+	if a.body != nil {
+		_, _ = a.body.WriteTo(w) // the client may be gone; there is nobody to tell
+	}
+}
+
+// free gives the body back. Nobody may use a after that.
+func (a *answer) free() {
+	if a.body != nil {
+		keepBuffer(a.body)
+	}
+	*a = answer{}
+}
+
+// buffers are kept for the next pages, each of tens of kilobytes.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxKept bounds the memory of a kept buffer.
+const maxKept = 256 << 10
+
+// newBuffer returns an empty buffer.
+func newBuffer() *bytes.Buffer { return buffers.Get().(*bytes.Buffer) }
+
+// keepBuffer empties a buffer that nobody uses any more, and keeps it unless it
+// has grown large.
+func keepBuffer(b *bytes.Buffer) {
+	if b.Cap() > maxKept {
+		return
+	}
+	b.Reset()
+	buffers.Put(b)
 }
 
 // seeOther sends the browser on after a POST.

@@ -72,3 +72,42 @@ func TestPanicIsAnInternalError(t *testing.T) {
 		t.Error("the log does not")
 	}
 }
+
+// The bodies of answers are kept for later requests. Whatever becomes of a request, nothing of
+// it may be in the answer of another one, whoever that is.
+func TestKeptBuffersAreEmpty(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	w.account("bob", user.RoleUser)
+	alice, bob := w.loggedIn("alice"), w.loggedIn("bob")
+	write := func(rw http.ResponseWriter) {
+		rw.Header().Set("X-Alice", "private")
+		http.SetCookie(rw, &http.Cookie{Name: "alice", Value: "private"})
+		rw.WriteHeader(http.StatusTeapot)
+		_, _ = io.WriteString(rw, strings.Repeat("private", 1000))
+	}
+	for name, h := range map[string]handler{
+		"an answer": func(rw http.ResponseWriter, _ *http.Request) error { write(rw); return nil },
+		"an error":  func(rw http.ResponseWriter, _ *http.Request) error { write(rw); return errForbidden },
+		"a panic":   func(rw http.ResponseWriter, _ *http.Request) error { write(rw); panic("oops") },
+		"a large answer": func(rw http.ResponseWriter, _ *http.Request) error {
+			write(rw)
+			_, err := rw.Write(make([]byte, 2*maxKept))
+			return err
+		},
+	} {
+		for range 20 { // a pool need not give back what it was given last
+			if got := alice.through(h); got.Code != http.StatusTeapot && strings.Contains(got.Body.String(), "private") {
+				t.Fatalf("after %s the error page says %q", name, got.Body)
+			}
+			r := bob.through(func(rw http.ResponseWriter, _ *http.Request) error {
+				_, err := io.WriteString(rw, "for bob")
+				return err
+			})
+			wantStatus(t, r, http.StatusOK)
+			if r.Body.String() != "for bob" || len(r.Header()) != 1 || r.Header().Get("X-Request-Id") == "" {
+				t.Fatalf("after %s of alice bob got %q with %v", name, r.Body, r.Header())
+			}
+		}
+	}
+}

@@ -1,10 +1,12 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
 )
@@ -42,13 +44,20 @@ func TestClientIPBehindNamedProxies(t *testing.T) {
 			t.Errorf("from %s with %q: %s, want %s", test.peer, test.header, got, test.want)
 		}
 	}
-	s := &Server{}
-	r := httptest.NewRequest("GET", "/", nil)
-	r.RemoteAddr = "10.0.0.1:5"
-	r.Header.Set("X-Forwarded-For", "203.0.113.9")
-	s.clientIP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if got := middleware.GetClientIPAddr(r.Context()).String(); got != "10.0.0.1" {
-			t.Errorf("without named proxies: %s", got)
-		}
-	})).ServeHTTP(httptest.NewRecorder(), r)
+	s := &Server{Config: Config{Log: slog.New(slog.DiscardHandler), Now: time.Now}}
+	for peer, want := range map[string]string{
+		"10.0.0.1:5":           "10.0.0.1",
+		"[::ffff:192.0.2.1]:5": "192.0.2.1",
+		"[2001:db8::7]:5":      "2001:db8::7",
+		"@":                    "-", // a Unix socket
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Forwarded-For", "203.0.113.9")
+		s.begin(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if got := addrText(exchangeOf(r.Context()).ip); got != want {
+				t.Errorf("from %s without named proxies: %s, want %s", peer, got, want)
+			}
+		})).ServeHTTP(httptest.NewRecorder(), r)
+	}
 }

@@ -99,3 +99,21 @@ func TestStaticFilesAreImmutable(t *testing.T) {
 		}
 	}
 }
+
+// The values of the headers are shared by all answers: what a handler does to
+// its own must not be seen in the next.
+func TestSharedHeadersStayAsTheyAre(t *testing.T) {
+	w := newWorld(t)
+	change := w.headers(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		for name := range rw.Header() {
+			rw.Header().Add(name, "more")
+			rw.Header().Set(name, "other")
+			rw.Header().Add(name, "more")
+		}
+		rw.Header().Del("Vary")
+	}))
+	change.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	r := httptest.NewRecorder()
+	w.begin(w.headers(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {}))).ServeHTTP(r, httptest.NewRequest("GET", "/", nil))
+	wantSafeHeaders(t, "the next answer", r)
+}

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"html/template"
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -36,16 +38,57 @@ func parseLanguage(s string) (string, bool) {
 // languageOf returns the language to answer r in: the chosen one, else the
 // best match of what the browser asks for, else English.
 func languageOf(r *http.Request) string {
-	if c, err := r.Cookie(languageCookie); err == nil {
-		if lang, ok := parseLanguage(c.Value); ok {
-			return lang
+	if mentions(r.Header["Cookie"], languageCookie+"=") {
+		if c, err := r.Cookie(languageCookie); err == nil {
+			if lang, ok := parseLanguage(c.Value); ok {
+				return lang
+			}
 		}
+	}
+	return acceptedLanguages.match(r.Header.Get("Accept-Language"))
+}
+
+// mentions spares the parsing of cookies that are not there.
+func mentions(lines []string, part string) bool {
+	for _, line := range lines {
+		if strings.Contains(line, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// acceptedLanguages remembers matches: to parse what a browser accepts cost a
+// fifth of all that a check allocates, and there are few browsers that differ.
+var acceptedLanguages = languageMemo{seed: maphash.MakeSeed()}
+
+// languageMemo is a bounded memory without locks: a header has one place, which
+// it may lose to another one.
+type languageMemo struct {
+	seed   maphash.Seed
+	places [256]atomic.Pointer[languageMatch]
+}
+
+type languageMatch struct{ header, lang string }
+
+// longestAccept bounds the headers that are remembered.
+const longestAccept = 256
+
+// match returns the language of ours that suits an Accept-Language header best.
+func (m *languageMemo) match(header string) string {
+	place := &m.places[maphash.String(m.seed, header)%uint64(len(m.places))]
+	if known := place.Load(); known != nil && known.header == header {
+		return known.lang
 	}
 	// A header that cannot be parsed counts as none: the list is then empty
 	// and the first language matches.
-	tags, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
+	tags, _, _ := language.ParseAcceptLanguage(header)
 	_, i, _ := languageMatcher.Match(tags...)
-	return languages[i].String()
+	lang := languages[i].String()
+	if len(header) <= longestAccept {
+		place.Store(&languageMatch{strings.Clone(header), lang})
+	}
+	return lang
 }
 
 // translators has one translator per language.
@@ -62,9 +105,14 @@ func newTranslators(locales fs.FS) (translators, error) {
 		if err != nil {
 			return nil, fmt.Errorf("server: texts in %q: %w", lang, err)
 		}
-		t := &translator{lang: lang, localizer: i18n.NewLocalizer(bundle, lang), keys: map[string]bool{}}
+		t := &translator{lang: lang, localizer: i18n.NewLocalizer(bundle, lang), keys: map[string]bool{}, plain: map[string]string{}}
 		for _, m := range file.Messages {
 			t.keys[m.ID] = true
+		}
+		for _, m := range file.Messages {
+			if text, err := t.text(m.ID, nil, nil); err == nil && !strings.Contains(m.Other, "{{") {
+				t.plain[m.ID] = text
+			}
 		}
 		all[lang] = t
 	}
@@ -84,6 +132,9 @@ type translator struct {
 	lang      string
 	localizer *i18n.Localizer
 	keys      map[string]bool
+	// plain has the texts without placeholders, which are always the same and
+	// most of a page.
+	plain map[string]string
 }
 
 // T returns the text of key, plain. args are pairs of a placeholder's name and
@@ -118,6 +169,9 @@ var errOddArgs = errors.New("server: translation args are not pairs of name and 
 func (t *translator) text(key string, args []any, prepare func(any) any) (string, error) {
 	if len(args)%2 != 0 {
 		return "", errOddArgs
+	}
+	if same, ok := t.plain[key]; ok && len(args) == 0 {
+		return same, nil
 	}
 	data := make(map[string]any, len(args)/2)
 	config := i18n.LocalizeConfig{MessageID: key, TemplateData: data}

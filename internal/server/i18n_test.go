@@ -3,6 +3,8 @@ package server
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"hash/maphash"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -217,6 +219,28 @@ func TestI18nLanguageOf(t *testing.T) {
 		}
 		if got := languageOf(r); got != tt.want {
 			t.Errorf("cookie %q, header %.40q: %s, want %s", tt.cookie, tt.accept, got, tt.want)
+		}
+	}
+}
+
+// More headers than there are places: whichever is remembered, each gets the
+// language that it would get without a memory.
+func TestI18nLanguageMemo(t *testing.T) {
+	m := languageMemo{seed: maphash.MakeSeed()}
+	want := map[string]string{"": "en", "ko": "ko", strings.Repeat("x", 2*longestAccept) + ",ko": "en"}
+	for i := range 2 * len(m.places) {
+		want[fmt.Sprintf("ko;q=0.%03d,en;q=0.5", i%1000)] = "en"
+		want[fmt.Sprintf("en;q=0.%03d,ko;q=0.9", i%900)] = "ko"
+	}
+	for i := 501; i < 1000; i++ {
+		want[fmt.Sprintf("ko;q=0.%03d,en;q=0.5", i)] = "ko"
+	}
+	delete(want, "ko;q=0.500,en;q=0.5")
+	for range 2 {
+		for header, lang := range want {
+			if got := m.match(header); got != lang {
+				t.Fatalf("%q: %s, want %s", header, got, lang)
+			}
 		}
 	}
 }

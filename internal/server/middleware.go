@@ -12,25 +12,36 @@ const maxBody = 64 << 10
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// headers sets what every answer carries, errors included.
+// headers sets what every answer carries, errors included. The values are made
+// once and shared by all answers: whoever wants another one puts it in the place
+// of the slice (Set, Del) and never into it.
 func (s *Server) headers(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", contentSecurityPolicy)
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("X-Content-Type-Options", "nosniff")
+	type header struct {
+		name  string // canonical
+		value []string
+	}
+	all := []header{
+		{"Content-Security-Policy", []string{contentSecurityPolicy}},
+		{"X-Frame-Options", []string{"DENY"}},
+		{"X-Content-Type-Options", []string{"nosniff"}},
 		// Not no-referrer: browsers would then send Origin: null with our forms.
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-		if s.PublicURL.Scheme == "https" {
-			h.Set("Strict-Transport-Security", "max-age=63072000")
-		}
+		{"Referrer-Policy", []string{"same-origin"}},
+		{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
+		{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+		{"Permissions-Policy", []string{"camera=(), geolocation=(), microphone=()"}},
 		// Pages differ by who asks and in which language; static files, which
 		// do not, replace both.
-		h.Set("Cache-Control", "no-store")
-		h.Set("Vary", "Cookie, Accept-Language")
+		{"Cache-Control", []string{"no-store"}},
+		{"Vary", []string{"Cookie, Accept-Language"}},
+	}
+	if s.PublicURL.Scheme == "https" {
+		all = append(all, header{"Strict-Transport-Security", []string{"max-age=63072000"}})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		for _, one := range all {
+			h[one.name] = one.value
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -55,7 +66,9 @@ func (s *Server) recover(next http.Handler) http.Handler {
 // limitBody refuses what is larger than any form of ours.
 func (s *Server) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if r.Body != http.NoBody { // as of nearly every GET
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		}
 		next.ServeHTTP(w, r)
 	})
 }

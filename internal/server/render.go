@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"fmt"
 	"html/template"
 	"io"
@@ -98,8 +97,9 @@ func (v *views) render(w http.ResponseWriter, status int, name string, p page) e
 		return fmt.Errorf("server: template %q does not show a %T", name, p)
 	}
 	lang := v.translators.of(p.base().Lang).lang
-	var body bytes.Buffer
-	if err := v.templates[lang][name].ExecuteTemplate(&body, "layout.html", p); err != nil {
+	body := newBuffer()
+	defer keepBuffer(body)
+	if err := v.templates[lang][name].ExecuteTemplate(body, "layout.html", p); err != nil {
 		return fmt.Errorf("server: render %s: %w", name, err)
 	}
 	h := w.Header()

@@ -11,5 +11,5 @@ import (
 func newRequestID() string {
 	var b [8]byte
 	rand.Read(b[:]) // never fails (crypto/rand)
-	return hex.EncodeToString(b[:])
+	return string(hex.AppendEncode(make([]byte, 0, 2*len(b)), b[:]))
 }

@@ -85,7 +85,7 @@ func (m *Manager) LoadBearer(ctx context.Context, id ID) (context.Context, error
 	if s.Carrier != Bearer {
 		return nil, ErrCarrier
 	}
-	return withVisit(ctx, &visit{session: s}), nil
+	return &visit{Context: ctx, session: s}, nil
 }
 
 // newID returns the id of a token that nobody has: it is forgotten here.
@@ -122,6 +122,9 @@ func (m *Manager) Refresh(ctx context.Context, token string) (Session, string, e
 	shown, err := m.openRefresh(token)
 	if err != nil {
 		return Session{}, "", err
+	}
+	if why, ended := m.unrecorded.reasonOf(shown.session); ended { // as for Check
+		return Session{}, "", &EndedError{Reason: why}
 	}
 	x := m.useOf(shown)
 	rand.Read(x.Nonce[:])

@@ -228,12 +228,17 @@ sentinel parallel-syncs %[2]s 2
 // Ask sends one command to a Redis or a sentinel and returns the raw reply, or
 // nothing if there is none within a moment.
 func Ask(addr string, args ...string) string {
-	c, err := net.DialTimeout("tcp", addr, 300*time.Millisecond)
+	return AskWithin(300*time.Millisecond, addr, args...)
+}
+
+// AskWithin is [Ask] for what takes longer than a moment.
+func AskWithin(limit time.Duration, addr string, args ...string) string {
+	c, err := net.DialTimeout("tcp", addr, limit)
 	if err != nil {
 		return ""
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(300 * time.Millisecond))
+	c.SetDeadline(time.Now().Add(limit))
 	var cmd strings.Builder
 	cmd.WriteString("*" + strconv.Itoa(len(args)) + "\r\n")
 	for _, a := range args {

@@ -38,7 +38,7 @@ var (
 )
 
 // requests are those that meet every end.
-var requests = []deed{checks, write, touch, renew, login, replace, choose}
+var requests = []deed{login, checks, write, touch, renew, replace, choose}
 
 // check is what every request does first.
 func (a *actor) check() (s session.Session, ok bool) {

@@ -148,15 +148,11 @@ func (s *scene) canBeReplaced() bool {
 // loaded them while they lived. Nothing of it brings one back.
 func (s *scene) knock() {
 	for _, id := range s.known() {
-		if s.alive(id) {
+		if id == s.others || id == s.mine || s.alive(id) { // no request has these
 			continue
 		}
-		owner := s.user.ID
-		if id == s.others {
-			owner = s.stranger.ID
-		}
 		now := s.clock.Now()
-		old := session.Session{ID: id, User: owner, Began: s.house.begin, LastSeen: s.house.begin, Idle: limits.Idle, Deadline: s.house.begin.Add(limits.Lifetime), Role: user.RoleUser}
+		old := session.Session{ID: id, User: s.user.ID, Began: s.house.begin, LastSeen: s.house.begin, Idle: limits.Idle, Deadline: s.house.begin.Add(limits.Lifetime), Role: user.RoleUser}
 		next := old
 		next.ID, next.LastSeen, next.Epoch = s.newID(), now, user.Epoch{All: 1 << 30, User: 1 << 30}
 		for what, err := range map[string]error{

@@ -62,9 +62,20 @@ func (w *world) loginBearer(u user.User) (session.Session, string) {
 // refresh spends a token that has to be good and returns its successor.
 func (w *world) refresh(token string) string {
 	w.t.Helper()
-	_, next, err := w.manager.Refresh(context.Background(), token)
+	next, err := refreshOn(w.node, token)
 	must(w.t, err)
 	return next
+}
+
+// refreshOn spends a token as a client does: one that is told that the store does
+// not answer, as on a machine with too much to do, shows the token again.
+func refreshOn(n *node, token string) (next string, err error) {
+	for end := time.Now().Add(soon); ; {
+		_, next, err = n.manager.Refresh(context.Background(), token)
+		if !errors.Is(err, session.ErrUnavailable) || time.Now().After(end) {
+			return next, err
+		}
+	}
 }
 
 // aliveID reports whether the session lives; any answer but "yes" and "ended"
@@ -103,11 +114,10 @@ func refreshAtOnce(t *testing.T, w *world) {
 		for i := range clients {
 			wg.Go(func() {
 				<-begin
-				_, next, err := nodes[i%2].manager.Refresh(ctx, token)
-				if err != nil {
+				var err error
+				if answers[i], err = refreshOn(nodes[i%2], token); err != nil {
 					t.Errorf("client %d: %v", i, err)
 				}
-				answers[i] = next
 			})
 		}
 		close(begin)
@@ -137,7 +147,7 @@ func refreshDropped(t *testing.T, w *world) {
 	for i := range 100 {
 		lost := w.refresh(token)
 		w.clock.Advance(session.RefreshGrace - time.Millisecond)
-		_, next, err := other.manager.Refresh(ctx, token)
+		next, err := refreshOn(other, token)
 		if err != nil || next != lost {
 			t.Fatalf("retry %d: %v; the same successor: %v", i, err, next == lost)
 		}
@@ -147,7 +157,7 @@ func refreshDropped(t *testing.T, w *world) {
 		hurried, cancel := context.WithTimeout(ctx, time.Duration(i)*50*time.Microsecond)
 		_, lost, err := w.manager.Refresh(hurried, token)
 		cancel()
-		_, next, again := other.manager.Refresh(ctx, token)
+		next, again := refreshOn(other, token)
 		if again != nil || err == nil && next != lost {
 			t.Fatalf("retry after a caller went away (%v): %v", err, again)
 		}
@@ -174,7 +184,7 @@ func refreshReplayed(t *testing.T, w *world) {
 				}
 				current := stolen
 				for range 2 {
-					if _, current, err = w.manager.Refresh(ctx, current); err != nil {
+					if current, err = refreshOn(w.node, current); err != nil {
 						t.Error(err)
 						return
 					}
@@ -497,79 +507,88 @@ func refreshRevivesNothing(t *testing.T, w *world) {
 // after the end was answered is let through, and none is taken for a replay.
 func endAgainstRefresh(t *testing.T, w *world) {
 	ctx := context.Background()
-	const clients = 4
-	nodes := []*node{w.node, w.newNode(w.Store)}
-	for round := range 15 {
-		u := w.newUser()
-		var over atomic.Bool
-		var accepted, late atomic.Int64
-		var wg sync.WaitGroup
-		var ids []session.ID
-		started := make(chan struct{}, clients)
-		for range clients {
-			s, token := w.loginBearer(u)
-			ids = append(ids, s.ID)
-			wg.Go(func() {
-				for turn, after := 0, 0; after < 5; turn++ {
-					began := over.Load()
-					var next [2]string
-					var both sync.WaitGroup
-					for i := range next {
-						both.Go(func() {
-							var err error
-							var ended *session.EndedError
-							_, next[i], err = nodes[i].manager.Refresh(ctx, token)
-							switch {
-							case err == nil && began:
-								late.Add(1)
-							case err == nil:
-								accepted.Add(1)
-							case !errors.As(err, &ended) || ended.Reason != session.Forced:
-								t.Errorf("refresh: %v, want a successor or ended as forced", err)
-							}
-						})
-					}
-					both.Wait()
-					if next[0] != "" && next[1] != "" && next[0] != next[1] {
-						t.Error("two successors of one token")
-					}
-					if next[0] != "" || next[1] != "" {
-						token = max(next[0], next[1]) // "" from the one that came too late
-					}
-					if turn == 0 {
-						started <- struct{}{}
-					}
-					if began {
-						after++
-					}
+	for name, end := range map[string]func(user.ID, []session.ID) error{
+		"by id":         func(_ user.ID, ids []session.ID) error { _, err := w.manager.End(ctx, ids, forced); return err },
+		"of a user":     func(u user.ID, _ []session.ID) error { _, err := w.manager.EndUser(ctx, u, "", forced); return err },
+		"of everything": func(user.ID, []session.ID) error { _, err := w.manager.EndAll(ctx, forced); return err },
+	} {
+		for range 5 {
+			u := w.newUser()
+			run := &refreshing{nodes: [2]*node{w.node, w.newNode(w.Store)}}
+			var ids []session.ID
+			var tokens []string
+			for range 4 {
+				s, token := w.loginBearer(u)
+				ids, tokens = append(ids, s.ID), append(tokens, token)
+			}
+			started := make(chan struct{}, len(tokens))
+			var wg sync.WaitGroup
+			for _, token := range tokens {
+				wg.Go(func() { run.client(t, token, started) })
+			}
+			for range tokens {
+				<-started
+			}
+			err := end(u.ID, ids)
+			run.over.Store(true)
+			wg.Wait()
+			must(t, err)
+			if n := run.late.Load(); n > 0 {
+				t.Errorf("end %s: %d refreshes accepted that began after it was answered", name, n)
+			}
+			if run.accepted.Load() == 0 {
+				t.Errorf("end %s: no refresh was accepted before it: the test shows nothing", name)
+			}
+			for _, id := range ids {
+				if w.aliveID(id) {
+					t.Errorf("end %s: a session is alive again", name)
+				}
+			}
+		}
+	}
+}
+
+// refreshing is clients at work.
+type refreshing struct {
+	nodes          [2]*node
+	over           atomic.Bool // the end of their sessions has been answered
+	accepted, late atomic.Int64
+}
+
+// client refreshes until a few times after the end, and says when it has begun.
+func (r *refreshing) client(t *testing.T, token string, started chan<- struct{}) {
+	for turn, after := 0, 0; after < 5; turn++ {
+		began := r.over.Load()
+		var next [2]string
+		var both sync.WaitGroup
+		for i, n := range r.nodes {
+			both.Go(func() {
+				var err error
+				var ended *session.EndedError
+				_, next[i], err = n.manager.Refresh(context.Background(), token)
+				switch {
+				case err == nil && began:
+					r.late.Add(1)
+				case err == nil:
+					r.accepted.Add(1)
+				case errors.Is(err, session.ErrUnavailable): // to be shown again
+				case !errors.As(err, &ended) || ended.Reason != session.Forced:
+					t.Errorf("refresh: %v, want a successor or ended as forced", err)
 				}
 			})
 		}
-		for range clients {
-			<-started
+		both.Wait()
+		if next[0] != "" && next[1] != "" && next[0] != next[1] {
+			t.Error("two successors of one token")
 		}
-		var err error
-		switch round % 3 {
-		case 0:
-			_, err = w.manager.End(ctx, ids, forced)
-		case 1:
-			_, err = w.manager.EndUser(ctx, u.ID, "", forced)
-		case 2:
-			_, err = w.manager.EndAll(ctx, forced)
+		if last := max(next[0], next[1]); last != "" { // "" is from one that came too late
+			token = last
 		}
-		must(t, err)
-		over.Store(true)
-		wg.Wait()
-		if late.Load() > 0 {
-			t.Errorf("%d refreshes accepted that began after the end was answered", late.Load())
+		if turn == 0 {
+			started <- struct{}{}
 		}
-		if accepted.Load() == 0 {
-			t.Error("no refresh was accepted before the end: the test shows nothing")
-		}
-		for _, id := range ids {
-			if w.aliveID(id) {
-				t.Error("a session is alive again")
-			}
+		if began {
+			after++
 		}
 	}
 }
