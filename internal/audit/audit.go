@@ -35,6 +35,8 @@ const (
 	Disable         Kind = "disabled"
 	Enable          Kind = "enabled"
 	RoleChange      Kind = "role"
+	ClientAdded     Kind = "client_added"   // another service that may ask about tokens, by command
+	ClientRemoved   Kind = "client_removed" // likewise
 )
 
 // Kinds returns all of them, in the order in which a filter offers them.
@@ -43,6 +45,7 @@ func Kinds() []Kind {
 		Login, LoginFailed, LoginLimited, LoginFull, Logout, SessionEnded, SessionsEnded, EveryoneEnded,
 		Setup, SignUp, SignUpRefused, Create,
 		PasswordChange, PasswordReset, PasswordFailed, PasswordLimited, Disable, Enable, RoleChange,
+		ClientAdded, ClientRemoved,
 	}
 }
 
@@ -75,6 +78,7 @@ type Detail struct {
 	Room     Room      `json:"room,omitempty"`     // SessionEnded: to make room for a log-in, and who chose it
 	Asked    bool      `json:"asked,omitempty"`    // LoginFull: the person may choose which session ends
 	Refused  Refusal   `json:"refused,omitempty"`  // SignUpRefused
+	Service  string    `json:"service,omitempty"`  // Logout: the client (package oauth) that revoked a token; ClientAdded, ClientRemoved: which one
 }
 
 // Room says who chose a session to end for a log-in of the same user, who had as

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/audit"
-	"gatehouse/internal/client"
+	"gatehouse/internal/oauth"
 	"gatehouse/internal/session"
 	"gatehouse/internal/store/sqldb"
 	"gatehouse/internal/store/storetest"
@@ -50,7 +50,7 @@ func TestSigningKeys(t *testing.T) {
 
 func TestClients(t *testing.T) {
 	onBoth(t, func(t *testing.T, opened func(t *testing.T) (*sqldb.DB, string)) {
-		storetest.RunClients(t, func(t *testing.T) (here, there client.Store) {
+		storetest.RunClients(t, func(t *testing.T) (here, there oauth.Clients) {
 			db, url := opened(t)
 			return db.Clients(), open(t, url).Clients()
 		})

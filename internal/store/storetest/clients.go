@@ -8,13 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gatehouse/internal/client"
+	"gatehouse/internal/oauth"
 )
 
-// RunClients holds a backend to the contract of client.Store. open is called
+// RunClients holds a backend to the contract of oauth.Clients. open is called
 // once per test and returns an empty store and the same by way of another node.
-func RunClients(t *testing.T, open func(t *testing.T) (here, there client.Store)) {
-	for name, test := range map[string]func(*testing.T, client.Store, client.Store){
+func RunClients(t *testing.T, open func(t *testing.T) (here, there oauth.Clients)) {
+	for name, test := range map[string]func(*testing.T, oauth.Clients, oauth.Clients){
 		"ClientsComeBack":        clientsComeBack,
 		"OneOfManyGetsTheID":     oneGetsTheID,
 		"DeletedClientsAreOut":   deletedClientsAreOut,
@@ -28,14 +28,14 @@ func RunClients(t *testing.T, open func(t *testing.T) (here, there client.Store)
 }
 
 // newClient returns a client with what opens it.
-func newClient(t *testing.T, id string) (client.Client, string) {
+func newClient(t *testing.T, id string) (oauth.Client, string) {
 	t.Helper()
-	c, secret, err := client.New(id, at.Add(123*time.Millisecond))
+	c, secret, err := oauth.NewClient(id, at.Add(123*time.Millisecond))
 	must(t, err)
 	return c, secret
 }
 
-func clientsComeBack(t *testing.T, here, there client.Store) {
+func clientsComeBack(t *testing.T, here, there oauth.Clients) {
 	ctx := context.Background()
 	none, err := here.List(ctx)
 	must(t, err)
@@ -48,7 +48,7 @@ func clientsComeBack(t *testing.T, here, there client.Store) {
 	must(t, there.Add(ctx, a))
 	got, err := there.List(ctx)
 	must(t, err)
-	if diff := cmp.Diff([]client.Client{a, b}, got); diff != "" {
+	if diff := cmp.Diff([]oauth.Client{a, b}, got); diff != "" {
 		t.Error(diff)
 	}
 	one, err := there.ByID(ctx, "b.example")
@@ -56,27 +56,27 @@ func clientsComeBack(t *testing.T, here, there client.Store) {
 	if diff := cmp.Diff(b, one); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := client.Authenticate(ctx, there, b.ID, secret); err != nil {
+	if _, err := oauth.Authenticate(ctx, there, b.ID, secret); err != nil {
 		t.Errorf("its own secret: %v", err)
 	}
-	if _, err := client.Authenticate(ctx, there, a.ID, secret); !errors.Is(err, client.ErrCredentials) {
+	if _, err := oauth.Authenticate(ctx, there, a.ID, secret); !errors.Is(err, oauth.ErrCredentials) {
 		t.Errorf("another one's secret: %v", err)
 	}
 }
 
-func oneGetsTheID(t *testing.T, here, there client.Store) {
+func oneGetsTheID(t *testing.T, here, there oauth.Clients) {
 	ctx := context.Background()
 	const n = 12
-	all := make([]client.Client, n)
+	all := make([]oauth.Client, n)
 	for i := range all {
 		all[i], _ = newClient(t, "reports")
 	}
 	added := -1
-	for i, err := range race(n, func(i int) error { return []client.Store{here, there}[i%2].Add(ctx, all[i]) }) {
+	for i, err := range race(n, func(i int) error { return []oauth.Clients{here, there}[i%2].Add(ctx, all[i]) }) {
 		switch {
 		case err == nil && added < 0:
 			added = i
-		case !errors.Is(err, client.ErrTaken):
+		case !errors.Is(err, oauth.ErrTaken):
 			t.Errorf("%d: %v, and %d was added", i, err, added)
 		}
 	}
@@ -87,7 +87,7 @@ func oneGetsTheID(t *testing.T, here, there client.Store) {
 	}
 }
 
-func deletedClientsAreOut(t *testing.T, here, there client.Store) {
+func deletedClientsAreOut(t *testing.T, here, there oauth.Clients) {
 	ctx := context.Background()
 	c, secret := newClient(t, "reports")
 	must(t, here.Add(ctx, c))
@@ -96,7 +96,7 @@ func deletedClientsAreOut(t *testing.T, here, there client.Store) {
 	if !gone {
 		t.Error("it was not there")
 	}
-	if _, err := client.Authenticate(ctx, there, c.ID, secret); !errors.Is(err, client.ErrCredentials) {
+	if _, err := oauth.Authenticate(ctx, there, c.ID, secret); !errors.Is(err, oauth.ErrCredentials) {
 		t.Errorf("a deleted client: %v", err)
 	}
 	gone, err = there.Delete(ctx, c.ID)
@@ -107,17 +107,17 @@ func deletedClientsAreOut(t *testing.T, here, there client.Store) {
 	// The id is free again, and the old secret stays worthless.
 	next, _ := newClient(t, c.ID)
 	must(t, there.Add(ctx, next))
-	if _, err := client.Authenticate(ctx, here, c.ID, secret); !errors.Is(err, client.ErrCredentials) {
+	if _, err := oauth.Authenticate(ctx, here, c.ID, secret); !errors.Is(err, oauth.ErrCredentials) {
 		t.Errorf("the secret before: %v", err)
 	}
 }
 
-func strangeClients(t *testing.T, here, _ client.Store) {
+func strangeClients(t *testing.T, here, _ oauth.Clients) {
 	ctx := context.Background()
 	c, _ := newClient(t, "a")
 	must(t, here.Add(ctx, c))
 	for _, id := range []string{"", "A", "a ", "a\x00", "\xff", "' OR '1'='1", "%", "_"} {
-		if _, err := here.ByID(ctx, id); !errors.Is(err, client.ErrNotFound) {
+		if _, err := here.ByID(ctx, id); !errors.Is(err, oauth.ErrNotFound) {
 			t.Errorf("%q: %v", id, err)
 		}
 		if gone, err := here.Delete(ctx, id); gone || err != nil {

@@ -1,4 +1,4 @@
-package client
+package oauth
 
 import (
 	"context"
@@ -39,20 +39,20 @@ const secretChars = 43
 // Errors of this package and of the stores behind it. Compare with errors.Is.
 var (
 	// ErrID: the text cannot be an id.
-	ErrID = errors.New("client: not an id: want small letters, digits, dots, hyphens and underscores, at most 60, from a letter or digit to a letter or digit")
+	ErrID = errors.New("oauth: not an id: want small letters, digits, dots, hyphens and underscores, at most 60, from a letter or digit to a letter or digit")
 	// ErrTaken: another client has that id.
-	ErrTaken = errors.New("client: the id is taken")
+	ErrTaken = errors.New("oauth: the id is taken")
 	// ErrNotFound: there is no client of that id.
-	ErrNotFound = errors.New("client: no such client")
+	ErrNotFound = errors.New("oauth: no such client")
 	// ErrCredentials: there is no client of that id with that secret.
-	ErrCredentials = errors.New("client: wrong id or secret")
+	ErrCredentials = errors.New("oauth: wrong id or secret")
 	// ErrUnavailable: the database did not answer.
 	ErrUnavailable = user.ErrUnavailable
 )
 
-// Store keeps the clients of an installation. Every method may also return an
+// Clients keeps the clients of an installation. Every method may also return an
 // error that wraps [ErrUnavailable] or the context's error.
-type Store interface {
+type Clients interface {
 	// Add adds c. ErrTaken.
 	Add(ctx context.Context, c Client) error
 	// ByID returns the client called id. ErrNotFound.
@@ -64,9 +64,9 @@ type Store interface {
 	Delete(ctx context.Context, id string) (bool, error)
 }
 
-// New returns a client called id, to be added, and its secret, which nobody can
+// NewClient returns a client called id, to be added, and its secret, which nobody can
 // find out again. ErrID.
-func New(id string, now time.Time) (Client, string, error) {
+func NewClient(id string, now time.Time) (Client, string, error) {
 	if len(id) > MaxID || !ids.MatchString(id) {
 		return Client{}, "", ErrID
 	}
@@ -79,7 +79,7 @@ func New(id string, now time.Time) (Client, string, error) {
 // Authenticate returns the client that id and secret are of, or ErrCredentials.
 // How long it takes tells nothing about a secret, and about an id only whether
 // there is such a client, which is no secret.
-func Authenticate(ctx context.Context, s Store, id, secret string) (Client, error) {
+func Authenticate(ctx context.Context, s Clients, id, secret string) (Client, error) {
 	if len(id) > MaxID || !ids.MatchString(id) || len(secret) != secretChars { // what no database need be asked for
 		return Client{}, ErrCredentials
 	}

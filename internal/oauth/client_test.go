@@ -1,4 +1,4 @@
-package client
+package oauth
 
 import (
 	"context"
@@ -29,10 +29,10 @@ func (one) Add(context.Context, Client) error            { panic("not asked for"
 func (one) List(context.Context) ([]Client, error)       { panic("not asked for") }
 func (one) Delete(context.Context, string) (bool, error) { panic("not asked for") }
 
-func TestNewMakesADifferentSecretEachTime(t *testing.T) {
+func TestNewClientMakesADifferentSecretEachTime(t *testing.T) {
 	seen := map[string]bool{}
 	for range 100 {
-		c, secret, err := New("reports", at)
+		c, secret, err := NewClient("reports", at)
 		if err != nil || c.ID != "reports" || !c.Created.Equal(at.Truncate(time.Millisecond)) {
 			t.Fatalf("%+v, %v", c, err)
 		}
@@ -45,19 +45,19 @@ func TestNewMakesADifferentSecretEachTime(t *testing.T) {
 
 func TestIDs(t *testing.T) {
 	for _, id := range []string{"a", "7", "reports", "api.example.com", "a-b_c.d", strings.Repeat("a", MaxID)} {
-		if _, _, err := New(id, at); err != nil {
+		if _, _, err := NewClient(id, at); err != nil {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
 	for _, id := range []string{"", "A", "-a", "a-", ".a", "a b", "a:b", "a/b", "a%62", "ä", "а", "a\n", "a\x00", strings.Repeat("a", MaxID+1)} {
-		if _, _, err := New(id, at); !errors.Is(err, ErrID) {
+		if _, _, err := NewClient(id, at); !errors.Is(err, ErrID) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
 }
 
 func TestAuthenticate(t *testing.T) {
-	c, secret, err := New("reports", at)
+	c, secret, err := NewClient("reports", at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestAuthenticate(t *testing.T) {
 	if got, err := Authenticate(t.Context(), s, "reports", secret); err != nil || got != c {
 		t.Errorf("%+v, %v", got, err)
 	}
-	_, other, err := New("reports", at)
+	_, other, err := NewClient("reports", at)
 	if err != nil {
 		t.Fatal(err)
 	}
