@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"gatehouse/internal/oauth"
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
@@ -55,6 +56,7 @@ type kind struct {
 var kinds = []kind{
 	{session.ErrNone, http.StatusUnauthorized, "unauthorized"},
 	{user.ErrCredentials, http.StatusUnauthorized, "credentials"},
+	{oauth.ErrCredentials, http.StatusUnauthorized, "credentials"},
 	{errForbidden, http.StatusForbidden, "forbidden"},
 	{errCrossOrigin, http.StatusForbidden, "cross_origin"},
 	{user.ErrSetupCode, http.StatusForbidden, "setup_code"},
@@ -132,6 +134,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", waitSeconds(err))
 	}
 	switch {
+	case isOAuth(r):
+		sendOAuthError(w, k, err)
 	case wantsJSON(r):
 		s.sendProblem(w, r, k, err)
 	case ended != nil:

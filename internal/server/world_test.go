@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/limit"
 	"gatehouse/internal/session"
 	"gatehouse/internal/store/sqldb"
+	"gatehouse/internal/token"
 	"gatehouse/internal/user"
 	"gatehouse/web"
 )
@@ -25,10 +26,11 @@ import (
 // passwords that cost little.
 type world struct {
 	*Server
-	t     testing.TB
-	clock *clock
-	log   *bytes.Buffer
-	db    *sqldb.DB
+	t      testing.TB
+	clock  *clock
+	log    *bytes.Buffer
+	db     *sqldb.DB
+	issuer *token.Issuer
 }
 
 type clock struct {
@@ -65,7 +67,14 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	public, err := url.Parse(publicURL)
 	must(t, err)
 	limits := session.Limits{Idle: time.Hour, Lifetime: 12 * time.Hour, RememberIdle: 14 * 24 * time.Hour, RememberLifetime: 30 * 24 * time.Hour}
-	sessions := session.NewManager(db.Sessions(), db.Ledger(), limits, w.clock.Now)
+	sessions := session.NewManager(db.Sessions(), db.Ledger(), limits, w.clock.Now, session.WithRefreshKey([32]byte{1}))
+	ring := token.NewKeyring(token.KeyringConfig{Keys: db.SigningKeys(), Alg: token.EdDSA, Rotation: 30 * 24 * time.Hour, Log: slog.New(slog.DiscardHandler), Now: w.clock.Now})
+	must(t, ring.Start(ctx, db.SigningKeys()))
+	parties := token.Parties{Issuer: publicURL, Audience: publicURL}
+	verifier, err := token.NewVerifier(ring, parties, 1000)
+	must(t, err)
+	w.issuer, err = token.NewIssuer(ring, parties, time.Minute)
+	must(t, err)
 	c := Config{
 		PublicURL:  public,
 		SignUp:     true,
@@ -77,6 +86,8 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		Hub:        session.NewHub(sessions, 100*time.Millisecond),
 		Audit:      db.Audit(),
 		Limiter:    limit.Off{},
+		Verifier:   verifier,
+		Clients:    db.Clients(),
 		Web:        web.Files,
 		Ready:      map[string]func(context.Context) error{"database": db.Ping},
 		Log:        slog.New(slog.NewTextHandler(w.log, nil)),
