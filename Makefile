@@ -44,10 +44,13 @@ deps: ## Install what the tests need, or say what is missing
 		exit 1; \
 	fi
 
+# The interleavings play one step at a time, so the race detector would only
+# cost them time.
 .PHONY: test
 test: deps ## Run all tests on real servers, with the race detector
 	CGO_ENABLED=1 go build -race ./...
-	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 12m ./...
+	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 12m -skip '^TestInterleavings' ./...
+	go test -count=1 -p 1 -timeout 12m -run '^TestInterleavings' ./internal/store/...
 
 .PHONY: check
 check: ## Format, vet, staticcheck and the rules of the house

@@ -57,6 +57,17 @@ func TestCheckerAcceptsWhatIsSound(t *testing.T) {
 	}
 }
 
+func TestCheckerTimesTheReturn(t *testing.T) {
+	v := judge(logins(
+		at(check, 20*s, 21*s, unavailable, "ann1"),
+		at(check, 19*s, 22*s, ok, "ann1"), // the old master's answer, perhaps
+		at(check, 21*s, 23*s, ok, "ann1")),
+		[]fault{{name: "failover", begin: 18 * s, end: 30 * s, promoted: 20 * s, serving: []int{0}}})
+	if len(v.returns) != 1 || v.returns[0].took != 3*s {
+		t.Errorf("got %+v, want one return after 3 s", v.returns)
+	}
+}
+
 func TestCheckerCatchesEachViolation(t *testing.T) {
 	old := fault{name: "failover", begin: 19 * s, end: 22 * s, loses: 18 * s, split: true}
 	for name, c := range map[string]struct {

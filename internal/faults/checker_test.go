@@ -27,8 +27,19 @@ type verdict struct {
 	lost       int // sessions gone without an end, as a fault allows
 	late       int // accepted within splitBound of their end, in a split
 	worst      time.Duration
-	calm       int  // checks of live sessions outside faults
-	calmAway   []op // of these, answered "not now" or not at all
+	returns    []comeback
+	lag        time.Duration // of the promoted replica that was furthest behind
+	calm       int           // checks of live sessions outside faults
+	calmAway   []op          // of these, answered "not now" or not at all
+}
+
+// comeback is how long after a promotion a node first gave an answer about a
+// session.
+type comeback struct {
+	fault    string
+	node     int
+	promoted time.Duration
+	took     time.Duration
 }
 
 // life is what the history says about one session.
@@ -70,6 +81,12 @@ func judge(ops []op, faults []fault) verdict {
 		}
 	}
 	v.lost = countLost(lives, faults)
+	v.returns = comebacks(ops, faults)
+	for _, f := range faults {
+		if f.loses > 0 && !f.old {
+			v.lag = max(v.lag, f.struck-f.loses)
+		}
+	}
 	return v
 }
 
@@ -187,6 +204,22 @@ func countLost(lives map[string]*life, faults []fault) (n int) {
 		}
 	}
 	return n
+}
+
+// comebacks wants the operations in the order of their answers.
+func comebacks(ops []op, faults []fault) (all []comeback) {
+	for _, f := range faults {
+		for _, node := range f.serving {
+			i := slices.IndexFunc(ops, func(o op) bool {
+				return o.node == node && o.begin > f.promoted && (o.kind == check || o.kind == write) &&
+					(o.outcome == ok || o.outcome == ended)
+			})
+			if i >= 0 {
+				all = append(all, comeback{f.name, node, f.promoted, ops[i].end - f.promoted})
+			}
+		}
+	}
+	return all
 }
 
 func inSplit(faults []fault, at time.Duration) bool {

@@ -18,7 +18,8 @@
 //     otherwise and every node is ready, and two seconds more. An answer 503 in
 //     between counts against the product, unless it took the time of a store's
 //     limit and the kernel says that all that time somebody waited for a processor;
-//     of these there may be one in a hundred.
+//     with more than one in fifty of these the run has shown nothing, and fails.
+//   - After a promotion the nodes are back within failoverBack, with the same excuse.
 //
 // `make faults` runs it for FAULTS_TIME (2m), behind the build tag faults, for it
 // wants the machine for itself; the ordinary tests hold the checker to histories

@@ -45,7 +45,10 @@ type fault struct {
 	name       string
 	begin, end time.Duration
 	struck     time.Duration // when the blow fell that may have cost data
-	promoted   time.Duration // when a replica took the place of the master; 0: none did
+	// When a replica took the place of the master, and the nodes that have to be
+	// back in service soon after, because nothing else was done to them.
+	promoted time.Duration
+	serving  []int
 	// Sessions whose log-in was answered from loses on may be gone afterwards, as
 	// measured (beat_test.go); 0 if none may.
 	loses time.Duration

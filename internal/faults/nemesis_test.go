@@ -31,10 +31,11 @@ type evil struct {
 
 var evils = []evil{
 	{"Redis master killed", func(w *world, r *rand.Rand, f *fault) {
+		f.serving = w.nodesBut(nil)
 		w.loseMaster(r, f, (*testenv.RedisProc).Kill, (*testenv.RedisProc).Start)
 	}},
 	{"Redis master paused", func(w *world, r *rand.Rand, f *fault) {
-		f.split = true // it comes back as a master
+		f.split, f.serving = true, w.nodesBut(nil) // it comes back as a master
 		w.loseMaster(r, f, (*testenv.RedisProc).Pause, (*testenv.RedisProc).Resume)
 	}},
 	{"Redis master paused for a moment", func(w *world, r *rand.Rand, f *fault) {
@@ -104,6 +105,7 @@ var evils = []evil{
 	}},
 	{"node cut off from both, Redis master killed", func(w *world, r *rand.Rand, f *fault) {
 		n := w.nodes[r.IntN(len(w.nodes))]
+		f.serving = w.nodesBut(n)
 		n.cut(n.sql, true)
 		n.cut(n.redis, true)
 		w.loseMaster(r, f, (*testenv.RedisProc).Kill, (*testenv.RedisProc).Start)
@@ -170,9 +172,6 @@ func (w *world) afflict(r *rand.Rand, e evil) {
 	if from, some := pulse.lost(w.master()); some {
 		f.loses = max(from, 1)
 		note = fmt.Sprintf("; lost is what was answered after %.3fs", from.Seconds())
-		if !f.old {
-			w.lag = max(w.lag, f.struck-from)
-		}
 	}
 	f.end = w.history.now()
 	w.history.addFault(f)
@@ -229,6 +228,16 @@ func (w *world) replica(r *rand.Rand) *testenv.RedisProc {
 		n--
 	}
 	return m
+}
+
+// nodesBut returns the numbers of all nodes but one.
+func (w *world) nodesBut(one *node) (numbers []int) {
+	for i, n := range w.nodes {
+		if n != one {
+			numbers = append(numbers, i)
+		}
+	}
+	return numbers
 }
 
 // loseMaster loses the master, waits for the next and brings the old one back.

@@ -204,6 +204,10 @@ func TestAPIEveryOperationAnswersAsDescribed(t *testing.T) {
 	}
 	root.send("POST", "/api/v1/logout", "{}").want(200, "ended", 0) // harmless again
 
+	script := client()
+	given := script.send("POST", "/api/v1/login", `{"username":"root1","password":"`+goodPassword+`","carrier":"bearer","client":"script"}`).want(200)
+	script.send("POST", "/api/v1/refresh", fmt.Sprintf(`{"refresh_token":%q}`, given.body["refresh_token"])).want(200)
+
 	full := limitedWorld(t, 1, Choose)
 	full.account("alice", user.RoleUser)
 	full.in("alice", 1)

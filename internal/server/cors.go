@@ -3,7 +3,6 @@ package server
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/go-chi/cors"
 )
@@ -31,7 +30,7 @@ func (s *Server) cors(next http.Handler) http.Handler {
 		MaxAge:           preflightAge,
 	})(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/") {
+		if isAPI(r) {
 			shared.ServeHTTP(w, r)
 			return
 		}
@@ -45,5 +44,5 @@ func (s *Server) listed(origin string) bool { return slices.Contains(s.CORSOrigi
 // and carries no cookie, so that it can act for nobody but who it names itself.
 func (s *Server) fromListed(r *http.Request) bool {
 	origin := r.Header["Origin"]
-	return len(origin) == 1 && s.listed(origin[0]) && strings.HasPrefix(r.URL.Path, "/api/") && len(r.Header["Cookie"]) == 0
+	return len(origin) == 1 && s.listed(origin[0]) && isAPI(r) && len(r.Header["Cookie"]) == 0
 }

@@ -105,9 +105,14 @@ func newTranslators(locales fs.FS) (translators, error) {
 		if err != nil {
 			return nil, fmt.Errorf("server: texts in %q: %w", lang, err)
 		}
-		t := &translator{lang: lang, localizer: i18n.NewLocalizer(bundle, lang), keys: map[string]bool{}}
+		t := &translator{lang: lang, localizer: i18n.NewLocalizer(bundle, lang), keys: map[string]bool{}, plain: map[string]string{}}
 		for _, m := range file.Messages {
 			t.keys[m.ID] = true
+		}
+		for _, m := range file.Messages {
+			if text, err := t.text(m.ID, nil, nil); err == nil && !strings.Contains(m.Other, "{{") {
+				t.plain[m.ID] = text
+			}
 		}
 		all[lang] = t
 	}
@@ -127,6 +132,9 @@ type translator struct {
 	lang      string
 	localizer *i18n.Localizer
 	keys      map[string]bool
+	// plain has the texts without placeholders, which are always the same and
+	// most of a page.
+	plain map[string]string
 }
 
 // T returns the text of key, plain. args are pairs of a placeholder's name and
@@ -161,6 +169,9 @@ var errOddArgs = errors.New("server: translation args are not pairs of name and 
 func (t *translator) text(key string, args []any, prepare func(any) any) (string, error) {
 	if len(args)%2 != 0 {
 		return "", errOddArgs
+	}
+	if same, ok := t.plain[key]; ok && len(args) == 0 {
+		return same, nil
 	}
 	data := make(map[string]any, len(args)/2)
 	config := i18n.LocalizeConfig{MessageID: key, TemplateData: data}

@@ -109,7 +109,7 @@ func (w *world) begun(u user.User) (one session.Session, access, refresh string)
 	must(w.t, err)
 	one, refresh, err = w.Sessions.StartBearer(context.Background(), session.New{User: u})
 	must(w.t, err)
-	access, _, err = w.issuer.Issue(one)
+	access, _, err = w.Issuer.Issue(one)
 	must(w.t, err)
 	return one, access, refresh
 }
@@ -240,11 +240,11 @@ func TestIntrospectionOfWhatIsNoToken(t *testing.T) {
 	// An access token of ours for a session in a cookie: nobody was given one.
 	inCookie, err := w.Sessions.Check(context.Background(), browser.session())
 	must(t, err)
-	forCookie, _, err := w.issuer.Issue(inCookie)
+	forCookie, _, err := w.Issuer.Issue(inCookie)
 	must(t, err)
 	stolen := one
 	stolen.User = w.account("mallory", user.RoleUser).ID
-	forOther, _, err := w.issuer.Issue(stolen)
+	forOther, _, err := w.Issuer.Issue(stolen)
 	must(t, err)
 	body, signature := access[:strings.LastIndex(access, ".")], access[strings.LastIndex(access, "."):]
 	for what, text := range map[string]string{
@@ -517,7 +517,7 @@ func TestI6IntrospectionWithoutAStoreIs503(t *testing.T) {
 	for name, breakIt := range map[string]func(*world){
 		"clients": func(w *world) { w.Clients = away{} },
 		"sessions": func(w *world) {
-			w.Sessions = session.NewManager(awayStore{}, w.db.Ledger(), w.Sessions.Limits(), w.Now, session.WithRefreshKey([32]byte{1}))
+			w.Sessions = session.NewManager(awayStore{}, w.db.Ledger(), w.Sessions.Limits(), w.Now, session.WithRefreshKey(refreshKey))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,9 +37,11 @@ type Config struct {
 	Hub       *session.Hub // tells open pages of ends; whoever made it runs it
 	Audit     audit.Log
 	Limiter   limit.Limiter
+	Issuer    *token.Issuer
 	Verifier  *token.Verifier
-	Clients   oauth.Clients // other services that may ask about tokens
-	Web       fs.FS         // templates/, static/, locales/, api/
+	Keyring   *token.Keyring // of both; whoever made it runs it
+	Clients   oauth.Clients  // other services that may ask about tokens
+	Web       fs.FS          // templates/, static/, locales/, api/
 
 	// Ready are the stores that /readyz asks, by name.
 	Ready map[string]func(context.Context) error

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"strconv"
@@ -45,10 +44,14 @@ func NewCookies(m *Manager, name string, secure bool) *Cookies {
 	return c
 }
 
-// visit is one request's dealings with its session.
+// visit is one request's dealings with its session. It is also the context that
+// carries them, for as long as the request lasts.
 type visit struct {
+	context.Context
 	session Session
-	over    bool // ended, renewed or given up by the request itself: nothing to commit
+	token   string          // that the request brought; empty for a session being created
+	data    context.Context // with what scs makes of session.Data; nil until somebody asks for it
+	over    bool            // ended, renewed or given up by the request itself: nothing to commit
 	// Set while a session is being created, for guardedStore.
 	start *New
 	renew *renewal
@@ -66,11 +69,16 @@ func visitOf(ctx context.Context) *visit {
 	return v
 }
 
-func withVisit(ctx context.Context, v *visit) context.Context {
-	return context.WithValue(ctx, visitKey{}, v)
+// Value implements context.Context.
+func (v *visit) Value(key any) any {
+	if _, mine := key.(visitKey); mine {
+		return v
+	}
+	return v.Context.Value(key)
 }
 
-// FromContext returns the session that Load found for this request.
+// FromContext returns the session that Load, or LoadBearer, found for this
+// request.
 func FromContext(ctx context.Context) (Session, bool) {
 	v := visitOf(ctx)
 	if v == nil || v.over {
@@ -79,55 +87,91 @@ func FromContext(ctx context.Context) (Session, bool) {
 	return v.session, true
 }
 
+// Leave leaves nothing of the request's session to commit: for one that this
+// request has ended or renewed.
+func Leave(ctx context.Context) {
+	if v := visitOf(ctx); v != nil {
+		v.over = true
+	}
+}
+
 // Load checks the session whose token the request's cookie carries and returns a
 // context that carries it. ErrNone if there is no cookie or its value is no
 // token that we could have issued: then the store was not asked. *EndedError,
 // ErrUnavailable as Manager.Check.
 func (c *Cookies) Load(r *http.Request) (context.Context, error) {
-	token := c.token(r)
-	if token == "" {
+	v := &visit{Context: r.Context(), token: c.token(r)}
+	if v.token == "" {
 		return nil, ErrNone
 	}
-	ctx, err := c.loaded.Load(withVisit(r.Context(), &visit{}), token)
-	if errors.Is(err, ErrUnreadable) { // the record was readable, the data in it not
-		return nil, c.manager.endUnreadable(r.Context(), IDOf(token))
-	}
-	if err != nil {
+	id := IDOf(v.token)
+	var err error
+	if v.session, err = c.manager.Check(v.Context, id); err != nil {
 		return nil, err
 	}
-	return ctx, nil
+	// Nearly every session carries no data. scs would make a map, a lock and
+	// two contexts for it and hash the token once more, a quarter of what a
+	// check allocates: it is asked when there is data, or somebody adds some.
+	if len(v.session.Data) > 0 {
+		if v.data, err = c.loaded.Load(v, v.token); errors.Is(err, ErrUnreadable) {
+			return nil, c.manager.endUnreadable(v.Context, id) // the record was readable, the data in it not
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
 }
 
 // token returns the request's token if it has the shape of one.
 func (c *Cookies) token(r *http.Request) string {
 	cookie, err := r.Cookie(c.loaded.Cookie.Name)
-	if err != nil || len(cookie.Value) != idLength {
-		return ""
-	}
-	if _, err := base64.RawURLEncoding.Strict().DecodeString(cookie.Value); err != nil {
+	if err != nil || !has32Bytes(cookie.Value) {
 		return ""
 	}
 	return cookie.Value
 }
 
-// Put keeps a value (string, []byte, int64, bool) in the request's session.
-func (c *Cookies) Put(ctx context.Context, key string, value any) { c.loaded.Put(ctx, key, value) }
+// open returns the context in which scs finds the data of the request's session.
+func (c *Cookies) open(ctx context.Context) context.Context {
+	v := visitOf(ctx)
+	if v == nil {
+		return ctx // scs panics: the program has not asked Load
+	}
+	if v.data == nil {
+		data, err := c.loaded.Load(v, v.token)
+		if err != nil {
+			return ctx // cannot be: there is nothing to decode
+		}
+		v.data = data
+	}
+	return v.data
+}
+
+// Put keeps a value (string, []byte, int64, bool) in the request's session. Like
+// all that follows it is for the one goroutine that answers the request.
+func (c *Cookies) Put(ctx context.Context, key string, value any) {
+	c.loaded.Put(c.open(ctx), key, value)
+}
 
 // PopString takes a string out of the request's session; empty if there is none.
 func (c *Cookies) PopString(ctx context.Context, key string) string {
-	return c.loaded.PopString(ctx, key)
+	if v := visitOf(ctx); v != nil && v.data == nil {
+		return ""
+	}
+	return c.loaded.PopString(c.open(ctx), key)
 }
 
 // Commit writes what the handler changed, or else moves the idle deadline if
-// that is due: at most one write. *EndedError if the session has ended since
+// that is due: at most one write. It does the latter for a bearer session, too,
+// in which handlers keep nothing. *EndedError if the session has ended since
 // Load; then the handler's answer must not be sent.
 func (c *Cookies) Commit(ctx context.Context) error {
 	v := visitOf(ctx)
 	if v == nil || v.over {
 		return nil
 	}
-	if c.loaded.Status(ctx) == scs.Modified {
-		_, _, err := c.loaded.Commit(ctx)
+	if v.data != nil && c.loaded.Status(v.data) == scs.Modified {
+		_, _, err := c.loaded.Commit(v.data)
 		return err
 	}
 	err := c.manager.Touch(ctx, v.session)
@@ -140,8 +184,8 @@ func (c *Cookies) Commit(ctx context.Context) error {
 // Start begins a session for n.User and sets its cookie on w. ErrEpoch if the
 // user's sessions were ended since n.User was read; then no cookie is set.
 func (c *Cookies) Start(ctx context.Context, w http.ResponseWriter, n New) (Session, error) {
-	v := &visit{start: &n}
-	ctx, err := c.fresh.Load(withVisit(ctx, v), "")
+	v := &visit{Context: ctx, start: &n}
+	ctx, err := c.fresh.Load(v, "")
 	if err != nil {
 		return Session{}, err
 	}
@@ -155,13 +199,15 @@ func (c *Cookies) Renew(ctx context.Context, w http.ResponseWriter, epoch user.E
 	if old == nil || old.over {
 		return Session{}, ErrNone
 	}
-	v := &visit{renew: &renewal{old: old.session, epoch: epoch}}
-	next, err := c.fresh.Load(withVisit(ctx, v), "")
+	v := &visit{Context: ctx, renew: &renewal{old: old.session, epoch: epoch}}
+	next, err := c.fresh.Load(v, "")
 	if err != nil {
 		return Session{}, err
 	}
-	for _, key := range c.loaded.Keys(ctx) {
-		c.fresh.Put(next, key, c.loaded.Get(ctx, key))
+	if old.data != nil {
+		for _, key := range c.loaded.Keys(old.data) {
+			c.fresh.Put(next, key, c.loaded.Get(old.data, key))
+		}
 	}
 	s, err := c.issue(next, w, v)
 	if err == nil {
@@ -189,9 +235,7 @@ func (c *Cookies) issue(ctx context.Context, w http.ResponseWriter, v *visit) (S
 // Forget clears the cookie and leaves nothing of the request's session to
 // commit: for log-out, and for a session that has ended.
 func (c *Cookies) Forget(ctx context.Context, w http.ResponseWriter) {
-	if v := visitOf(ctx); v != nil {
-		v.over = true
-	}
+	Leave(ctx)
 	c.fresh.WriteSessionCookie(ctx, w, "", time.Time{})
 	// Chromium keeps pages for Back in spite of no-store. It drops them when an
 	// HttpOnly cookie is set, but not when one is deleted (measured with 156);
@@ -215,14 +259,14 @@ type guardedStore struct{ manager *Manager }
 
 var _ scs.CtxStore = guardedStore{}
 
-// FindCtx checks the session and leaves its record in the visit.
-func (g guardedStore) FindCtx(ctx context.Context, id string) ([]byte, bool, error) {
-	s, err := g.manager.Check(ctx, ID(id))
-	if err != nil {
-		return nil, false, err
+// FindCtx returns the data of the session that Load has just checked; the store
+// is not asked again.
+func (g guardedStore) FindCtx(ctx context.Context, _ string) ([]byte, bool, error) {
+	v := visitOf(ctx)
+	if v == nil {
+		return nil, false, errNoVisit
 	}
-	visitOf(ctx).session = s
-	return s.Data, true, nil
+	return v.session.Data, true, nil
 }
 
 // CommitCtx creates or saves the session. The expiry that scs computed is not

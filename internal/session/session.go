@@ -15,21 +15,36 @@ type ID string
 
 const idLength = 43 // base64url without padding of 32 bytes
 
+// encoding is how tokens and ids are written.
+var encoding = base64.RawURLEncoding.Strict()
+
 // IDOf returns the id of the session that token opens.
 func IDOf(token string) ID {
-	sum := sha256.Sum256([]byte(token))
-	return ID(base64.RawURLEncoding.EncodeToString(sum[:]))
+	var in [idLength]byte // on the stack: every check does this
+	sum := sha256.Sum256(append(in[:0], token...))
+	var out [idLength]byte
+	encoding.Encode(out[:], sum[:])
+	return ID(out[:])
 }
 
 // ParseID returns s as an ID, or ErrID if it cannot be one.
 func ParseID(s string) (ID, error) {
-	if len(s) != idLength {
-		return "", ErrID
-	}
-	if _, err := base64.RawURLEncoding.Strict().DecodeString(s); err != nil {
+	if !has32Bytes(s) {
 		return "", ErrID
 	}
 	return ID(s), nil
+}
+
+// has32Bytes reports whether s is what 32 bytes are written as.
+func has32Bytes(s string) bool {
+	if len(s) != idLength {
+		return false
+	}
+	var in [idLength]byte
+	var out [sha256.Size]byte
+	copy(in[:], s)
+	n, err := encoding.Decode(out[:], in[:])
+	return err == nil && n == len(out)
 }
 
 // Short returns the first eight characters, for logs.
@@ -74,6 +89,15 @@ type Session struct {
 	Refresh  Refresh // of a bearer session
 	// Data is what handlers keep in the session, encoded; opaque to stores.
 	Data []byte
+}
+
+// Name returns what lists call the session: the name that its client gave
+// itself, else its device. Empty if nothing is known.
+func (s Session) Name() string {
+	if s.Client != "" {
+		return s.Client
+	}
+	return s.Device.String()
 }
 
 // IdleDeadline returns when the session ends unless it is seen again.

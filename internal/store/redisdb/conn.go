@@ -22,13 +22,13 @@ import (
 const (
 	opTimeout   = 300 * time.Millisecond
 	maxActive   = 64 // connections per node; more requests wait for one
-	maxIdle     = 16 // kept open
+	maxIdle     = 16 // kept open for the next operation
 	idleTimeout = 4 * time.Minute
 )
 
 // client is a bounded, waiting pool of connections to one Redis server.
 type client struct {
-	pool *redis.Pool
+	pool *pool
 	// generation grows when a connection turns out to be broken. Connections
 	// opened before are then not used again: a restarted server costs one
 	// failed command, not one per pooled connection.
@@ -44,6 +44,8 @@ type generationConn struct {
 	generation uint64
 	server     string
 	proven     time.Time
+	used       time.Time // when it was put back into the pool
+	finder     *finder   // made when first needed
 }
 
 // DoWithTimeout passes redigo's optional interface through the wrapper.
@@ -61,12 +63,9 @@ var errStale = errors.New("opened before the last break")
 func newClient(d dialer) *client {
 	c := &client{}
 	d.onChange(func() { c.generation.Add(1) })
-	c.pool = &redis.Pool{
-		MaxActive:   maxActive,
-		MaxIdle:     maxIdle,
-		IdleTimeout: idleTimeout,
-		Wait:        true,
-		DialContext: func(ctx context.Context) (redis.Conn, error) {
+	c.pool = &pool{
+		lent: make(chan struct{}, maxActive),
+		dial: func(ctx context.Context) (*generationConn, error) {
 			generation := c.generation.Load()
 			conn, err := d.dial(ctx)
 			if err != nil {
@@ -74,19 +73,17 @@ func newClient(d dialer) *client {
 			}
 			return c.admit(ctx, &generationConn{Conn: conn, generation: generation})
 		},
-		TestOnBorrowContext: func(ctx context.Context, conn redis.Conn, _ time.Time) error {
-			return c.mayUse(ctx, conn.(*generationConn))
-		},
+		mayUse: c.mayUse,
 	}
 	return c
 }
 
 // admit lets a new connection into the pool if its server is up to date.
-func (c *client) admit(ctx context.Context, conn *generationConn) (redis.Conn, error) {
+func (c *client) admit(ctx context.Context, conn *generationConn) (*generationConn, error) {
 	if c.gate == nil {
 		return conn, nil
 	}
-	server, err := serverOf(conn)
+	server, err := serverOf(boundTo(ctx, conn))
 	if err == nil {
 		// Before anything is asked about the new server: from here on no end
 		// can be carried out on the one before and be noted on this one.
@@ -106,7 +103,7 @@ func (c *client) admit(ctx context.Context, conn *generationConn) (redis.Conn, e
 
 // mayUse says whether a pooled connection may be used once more: not after a
 // break, and not for long without asking its server how far it is.
-func (c *client) mayUse(ctx context.Context, conn *generationConn) error {
+func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time.Time) error {
 	if conn.generation != c.generation.Load() {
 		return errStale
 	}
@@ -120,7 +117,12 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn) error {
 	if now.Sub(conn.proven) < compareEvery {
 		return nil
 	}
-	if server, err := serverOf(conn); err != nil {
+	if !now.Before(deadline) {
+		return nil // nobody will ask anything through it any more (boundConn), so keep it
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	if server, err := serverOf(boundConn{conn, deadline}); err != nil {
 		return err
 	} else if server != conn.server {
 		return errStale // it has been a replica meanwhile
@@ -139,16 +141,32 @@ type boundConn struct {
 	deadline time.Time
 }
 
+// boundTo bounds what is asked about a connection before it is lent: a pool of
+// them, all to a server that has frozen, is tried one after the other.
+func boundTo(ctx context.Context, conn redis.Conn) redis.Conn {
+	if d, ok := ctx.Deadline(); ok {
+		return boundConn{conn, d}
+	}
+	return conn
+}
+
 // Do sends a command and waits for the reply until the deadline.
 func (c boundConn) Do(cmd string, args ...any) (any, error) {
-	if cmd == "" { // flush on Close: nothing to wait for
-		return c.Conn.Do(cmd)
-	}
 	left := time.Until(c.deadline)
 	if left <= 0 {
 		return nil, context.DeadlineExceeded
 	}
 	return redis.DoWithTimeout(c.Conn, left, cmd, args...)
+}
+
+// find returns the record of a session, as it is in Redis, and whether there is
+// one.
+func (c boundConn) find(id session.ID) ([]byte, bool, error) {
+	lent := c.Conn.(*generationConn) // as lent by the pool
+	if lent.finder == nil {
+		lent.finder = newFinder(lent)
+	}
+	return lent.finder.find(id, c.deadline)
 }
 
 // eval runs a script by its hash, and by its text where the server has not
@@ -188,13 +206,14 @@ func (c *client) do(ctx context.Context, f func(boundConn) error) error {
 }
 
 func (c *client) once(ctx context.Context, deadline time.Time, f func(boundConn) error) error {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	conn, err := c.pool.GetContext(ctx)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	conn, err := c.pool.get(ctx, deadline)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer c.pool.put(conn)
 	return f(boundConn{conn, deadline})
 }
 

@@ -28,12 +28,6 @@ func (s *Store) LoadScripts(ctx context.Context) error {
 	})
 }
 
-// CatchUp applies what the ledger in c has and the server has not, as the gate
-// of a node does that finds the server behind.
-func (s *Store) CatchUp(ctx context.Context, c Gate) error {
-	return (&gate{raw: s, ledger: c.Ledger, name: c.Name, lease: c.Lease, log: c.Log}).apply(ctx)
-}
-
 type pausedDialer struct {
 	dialer
 	pause func(string)

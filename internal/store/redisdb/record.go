@@ -116,7 +116,7 @@ func decodeRecord(id session.ID, b []byte) (session.Session, error) {
 	if len(b) > offset {
 		s.Data = b[offset:]
 	}
-	r := fields{b: b[35:offset]}
+	r := newFields(b[35:offset])
 	s.User = user.ID(r.short())
 	flags := r.take(1)
 	began := r.take(8)
@@ -156,11 +156,15 @@ func unixMilli(b []byte) time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(b)))
 }
 
-// fields takes length-prefixed text off the front of b.
+// fields takes length-prefixed text off the front of b. The texts are parts of
+// one string: one allocation, and not one for each.
 type fields struct {
-	b   []byte
-	bad bool
+	b    []byte
+	text string // all there was, b its end
+	bad  bool
 }
+
+func newFields(b []byte) fields { return fields{b: b, text: string(b)} }
 
 func (f *fields) take(n int) []byte {
 	if f.bad || n > len(f.b) {
@@ -177,5 +181,6 @@ func (f *fields) short() string {
 	if n == nil {
 		return ""
 	}
-	return string(f.take(int(n[0])))
+	start := len(f.text) - len(f.b)
+	return f.text[start : start+len(f.take(int(n[0])))]
 }

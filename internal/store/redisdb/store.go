@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alexedwards/scs/redisstore"
 	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/session"
@@ -135,7 +134,7 @@ var errEnded = &session.EndedError{Reason: session.Expired}
 // is not there.
 func (s *Store) Find(ctx context.Context, id session.ID) (found session.Session, err error) {
 	err = s.onMaster(ctx, id, func(c boundConn) error {
-		b, ok, err := find(c, id)
+		b, ok, err := c.find(id)
 		switch {
 		case err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE "):
 			return session.ErrUnreadable
@@ -149,19 +148,6 @@ func (s *Store) Find(ctx context.Context, id session.ID) (found session.Session,
 	})
 	return found, err
 }
-
-// find is redisstore's find on a connection we have bounded: redisstore asks its
-// pool without a context, so it is given a pool that holds just this one.
-func find(c boundConn, id session.ID) ([]byte, bool, error) {
-	lent := &redis.Pool{Dial: func() (redis.Conn, error) { return notClosed{c}, nil }}
-	return redisstore.NewWithPrefix(lent, "s:").Find(string(id))
-}
-
-// notClosed leaves the closing to the one who lent the connection.
-type notClosed struct{ boundConn }
-
-// Close does nothing.
-func (notClosed) Close() error { return nil }
 
 // Save implements session.Store.
 func (s *Store) Save(ctx context.Context, n session.Session, data []byte, now time.Time) error {

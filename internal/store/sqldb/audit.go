@@ -46,16 +46,18 @@ const selectEvents = `SELECT a.at, a.kind, a.user_id, a.actor, a.ip, a.device, a
 func (a *Audit) Recent(ctx context.Context, u user.ID, limit int) (events []audit.Event, err error) {
 	err = a.db.read(ctx, readTimeout, func(ctx context.Context, q querier) error {
 		events = nil
+		// "+ 0", because SQLite looks at a LIMIT that is a mere parameter when
+		// it compiles, and so compiles again for each: a fifth of this query.
 		return each(ctx, q, func(rows *sql.Rows) error {
 			var e audit.Event
 			err := scanEvent(rows, &e)
 			events = append(events, e)
 			return err
 		}, selectEvents+` FROM (
-				SELECT * FROM (SELECT * FROM audit WHERE user_id = $1 ORDER BY at DESC, seq DESC LIMIT $2) AS own
+				SELECT * FROM (SELECT * FROM audit WHERE user_id = $1 ORDER BY at DESC, seq DESC LIMIT $2 + 0) AS own
 				UNION ALL
-				SELECT * FROM (SELECT * FROM audit WHERE user_id = '*' ORDER BY at DESC, seq DESC LIMIT $3) AS everyone
-			) AS a ORDER BY a.at DESC, a.seq DESC LIMIT $4`, u, limit, limit, limit)
+				SELECT * FROM (SELECT * FROM audit WHERE user_id = '*' ORDER BY at DESC, seq DESC LIMIT $3 + 0) AS everyone
+			) AS a ORDER BY a.at DESC, a.seq DESC LIMIT $4 + 0`, u, limit, limit, limit)
 	})
 	return events, err
 }
@@ -102,6 +104,6 @@ func ipKey(ip netip.Addr) string {
 
 // Prune implements audit.Log.
 func (a *Audit) Prune(ctx context.Context, before time.Time) (int, error) {
-	return a.db.prune(ctx, `DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < $1 LIMIT $2)`,
+	return a.db.prune(ctx, `DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < $1 LIMIT $2 + 0)`,
 		millis(before), prunedAtOnce)
 }

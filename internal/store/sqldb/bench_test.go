@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
 	"gatehouse/internal/testenv"
 	"gatehouse/internal/user"
@@ -43,5 +44,20 @@ func BenchmarkRecordEnd1000(b *testing.B) {
 				must(b, err)
 			}
 		})
+	}
+}
+
+// What /mypage asks of the audit log.
+func BenchmarkRecent(b *testing.B) {
+	db := migrated(b, b.TempDir()+"/g.db")
+	u := newUser(b, db, "kim", user.RoleUser)
+	for i := range 30 {
+		must(b, db.Audit().Append(context.Background(), audit.Event{At: at.Add(time.Duration(i)), Kind: audit.Login, User: u.ID, Actor: u.ID}))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := db.Audit().Recent(context.Background(), u.ID, 20); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

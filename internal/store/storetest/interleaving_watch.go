@@ -132,9 +132,15 @@ func (s *scene) check(id session.ID) bool {
 	return err == nil
 }
 
-// watchLimit counts records, not what an index says of them.
+// watchLimit counts those that are let in, not what a list says of them.
 func (s *scene) watchLimit() {
-	if n := len(s.scan(s.user.ID)); n > s.limit {
+	n := 0
+	for _, id := range s.known() {
+		if id != s.others && s.alive(id) {
+			n++
+		}
+	}
+	if n > s.limit {
 		s.violated("%d sessions live at once, %d may", n, s.limit)
 	}
 }

@@ -48,6 +48,7 @@ func RunSessions(t *testing.T, open func(t *testing.T) Sessions) {
 		{"I2_LedgerAway", ledgerAway},
 		{"I2_EndIsRepeatable", endIsRepeatable},
 		{"I2_UnrecordedEndsAreKept", unrecordedEndsAreKept},
+		{"I2_UnrecordedEndsAreNotRefreshed", unrecordedEndsAreNotRefreshed},
 		{"I2_HalfAnEndSaysWhichHalf", halfAnEndSaysWhichHalf},
 		{"I3_EndUserMissesNone", endUserMissesNone},
 		{"I3_EndUserSparesOthers", endUserSparesOthers},

@@ -210,3 +210,31 @@ func expired(_ session.Session, err error) error {
 	}
 	return errors.Join(errors.New("not ended"), err)
 }
+
+// forgetfulStore has lost every end by the time that it answers.
+type forgetfulStore struct{ session.Store }
+
+func (forgetfulStore) End(_ context.Context, ids []session.ID, _ session.Why, _ time.Time) (int, error) {
+	return len(ids), nil
+}
+
+// unrecordedEndsAreNotRefreshed: an end that the store has lost before the ledger
+// was told of it holds on the node that keeps it, for either token.
+func unrecordedEndsAreNotRefreshed(t *testing.T, w *world) {
+	ctx := context.Background()
+	ledger := &watchedLedger{Ledger: w.Ledger}
+	m := session.NewManager(forgetfulStore{w.Store}, ledger, limits, w.clock.Now, session.WithRefreshKey([32]byte{1}))
+	s, refresh, err := m.StartBearer(ctx, session.New{User: w.newUser()})
+	must(t, err)
+	ledger.fail = session.ErrUnavailable
+	if _, err := m.End(ctx, []session.ID{s.ID}, forced); !errors.Is(err, session.ErrUnrecorded) {
+		t.Fatalf("end: %v, want ErrUnrecorded", err)
+	}
+	var ended *session.EndedError
+	if _, err := m.Check(ctx, s.ID); !errors.As(err, &ended) || ended.Reason != session.Forced {
+		t.Errorf("check: %v, want ended by force", err)
+	}
+	if _, _, err := m.Refresh(ctx, refresh); !errors.As(err, &ended) || ended.Reason != session.Forced {
+		t.Errorf("refresh: %v, want ended by force", err)
+	}
+}
