@@ -35,9 +35,11 @@ const (
 	Disable         Kind = "disabled"
 	Enable          Kind = "enabled"
 	RoleChange      Kind = "role"
-	TokenReuse      Kind = "token_reuse" // a spent refresh token was shown again, which ended its session
-	KeyAdded        Kind = "key_added"   // a key that signs access tokens, by command
-	KeyRevoked      Kind = "key_revoked" // likewise
+	TokenReuse      Kind = "token_reuse"    // a spent refresh token was shown again, which ended its session
+	KeyAdded        Kind = "key_added"      // a key that signs access tokens, by command
+	KeyRevoked      Kind = "key_revoked"    // likewise
+	ClientAdded     Kind = "client_added"   // another service that may ask about tokens, by command
+	ClientRemoved   Kind = "client_removed" // likewise
 )
 
 // Kinds returns all of them, in the order in which a filter offers them.
@@ -47,6 +49,7 @@ func Kinds() []Kind {
 		Setup, SignUp, SignUpRefused, Create,
 		PasswordChange, PasswordReset, PasswordFailed, PasswordLimited, Disable, Enable, RoleChange,
 		KeyAdded, KeyRevoked,
+		ClientAdded, ClientRemoved,
 	}
 }
 
@@ -82,6 +85,7 @@ type Detail struct {
 	Bearer   bool      `json:"bearer,omitempty"`   // Login: for tokens and not for a cookie
 	Client   string    `json:"client,omitempty"`   // Login: the name that the client gave itself
 	Key      string    `json:"key,omitempty"`      // KeyAdded, KeyRevoked: its id
+	Service  string    `json:"service,omitempty"`  // Logout: the client (package oauth) that revoked a token; ClientAdded, ClientRemoved: which one
 }
 
 // Room says who chose a session to end for a log-in of the same user, who had as

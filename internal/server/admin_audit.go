@@ -190,6 +190,7 @@ func (t *translator) facts(e audit.Event) []string {
 	add(d.Ended > 0 && e.Kind != audit.SessionEnded && e.Kind != audit.Logout && e.Kind != audit.TokenReuse,
 		func() string { return t.T("audit_ended", "Count", d.Ended) })
 	add(d.Partial, func() string { return t.T("audit_partial") })
+	add(d.Service != "", func() string { return t.T("audit_service", "What", d.Service) })
 	add(e.Note != "", func() string { return e.Note })
 	return facts
 }

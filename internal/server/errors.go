@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"gatehouse/internal/oauth"
 	"gatehouse/internal/session"
 	"gatehouse/internal/token"
 	"gatehouse/internal/user"
@@ -58,6 +59,7 @@ var kinds = []kind{
 	{token.ErrToken, http.StatusUnauthorized, "access_token"},
 	{session.ErrToken, http.StatusUnauthorized, "refresh_token"},
 	{user.ErrCredentials, http.StatusUnauthorized, "credentials"},
+	{oauth.ErrCredentials, http.StatusUnauthorized, "credentials"},
 	{errForbidden, http.StatusForbidden, "forbidden"},
 	{errCrossOrigin, http.StatusForbidden, "cross_origin"},
 	{user.ErrSetupCode, http.StatusForbidden, "setup_code"},
@@ -135,6 +137,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", waitSeconds(err))
 	}
 	switch {
+	case isOAuth(r):
+		sendOAuthError(w, k, err)
 	case wantsJSON(r):
 		challenge(w, r, k.status, err)
 		s.sendProblem(w, r, k, err)

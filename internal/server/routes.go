@@ -16,6 +16,7 @@ func (s *Server) routes() *chi.Mux {
 		s.begin, // first: request id, client address, log line
 		s.headers,
 		s.recover,
+		s.cors,
 		s.limitBody,
 		s.checkOrigin,
 		middleware.GetHead,
@@ -72,6 +73,8 @@ func (s *Server) routes() *chi.Mux {
 			r.Post("/admin/users/{username}/role", s.page(s.setRole))
 		})
 	})
+	r.Post("/oauth/introspect", s.page(s.introspect))
+	r.Post("/oauth/revoke", s.page(s.revoke))
 	s.api(r)
 	return r
 }

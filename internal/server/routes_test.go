@@ -57,6 +57,9 @@ var access = map[string]struct{ stranger, user, admin string }{
 	"POST /api/v1/admin/users/{username}/enable":       {"401", "403", "200"},
 	"POST /api/v1/admin/users/{username}/role":         {"401", "403", "415"},
 
+	"POST /oauth/introspect": {"401", "401", "401"}, // no service
+	"POST /oauth/revoke":     {"401", "401", "401"},
+
 	"POST /language":                            {"303", "303", "303"},
 	"POST /setup":                               {"404", "404", "404"},
 	"POST /login":                               {"422", "422", "422"}, // an empty form

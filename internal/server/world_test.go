@@ -92,6 +92,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		Issuer:     issuer,
 		Verifier:   verifier,
 		Keyring:    keys,
+		Clients:    db.Clients(),
 		Web:        web.Files,
 		Ready:      map[string]func(context.Context) error{"database": db.Ping},
 		Log:        slog.New(slog.NewTextHandler(w.log, nil)),
