@@ -1,6 +1,7 @@
 package redisdb_test
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"testing"
@@ -73,7 +74,7 @@ func commute(one, other string) bool {
 	return reads(one) && reads(other)
 }
 
-// The last flaw is what redisstore does: it commits with an unconditional SET.
+// The last flaws are what redisstore does: it commits with an unconditional SET.
 func TestInterleavingsFindFlaws(t *testing.T) {
 	var raw redis.Conn
 	storetest.RunFlawedInterleavings(t, func(t *testing.T) (backend storetest.Interleaved) {
@@ -81,6 +82,9 @@ func TestInterleavingsFindFlaws(t *testing.T) {
 		return backend
 	}, storetest.Flaw{Name: "I1_ASaveThatCreates", In: func(s storetest.Sessions) storetest.Sessions {
 		s.Store = unconditionalSave{s.Store, raw}
+		return s
+	}}, storetest.Flaw{Name: "I1_ARefreshThatCreates", Refresh: true, In: func(s storetest.Sessions) storetest.Sessions {
+		s.Store = unconditionalRotate{s.Store, raw}
 		return s
 	}})
 }
@@ -104,4 +108,32 @@ func (s unconditionalSave) Save(ctx context.Context, of session.Session, data []
 	}
 	_, err = s.raw.Do("SET", "s:"+string(of.ID), append(record, data...), "KEEPTTL")
 	return err
+}
+
+type unconditionalRotate struct {
+	session.Store
+	raw redis.Conn
+}
+
+// Rotate reads the record, decides, and writes it with the tokens replaced.
+func (s unconditionalRotate) Rotate(ctx context.Context, x session.Rotate) (session.Session, error) {
+	found, err := s.Find(ctx, x.ID)
+	if err != nil {
+		return session.Session{}, err
+	}
+	next, rotated, err := found.Refresh.Use(x)
+	if err != nil || !rotated {
+		return found, err
+	}
+	record, err := redis.Bytes(s.raw.Do("GET", "s:"+string(x.ID)))
+	if err != nil {
+		return session.Session{}, err
+	}
+	if err := s.Ping(ctx); err != nil { // others may come in between
+		return session.Session{}, err
+	}
+	record = bytes.Replace(record, session.AppendRefresh(nil, found.Refresh), session.AppendRefresh(nil, next), 1)
+	_, err = s.raw.Do("SET", "s:"+string(x.ID), record, "KEEPTTL")
+	found.Refresh = next
+	return found, err
 }

@@ -35,20 +35,27 @@ type Interleaved struct {
 // ended, what nobody has ended lives, and no limit is passed at any moment.
 //
 // Requests are whole: a check first, or a log-in that reads the account before
-// it has checked the password. Each of those who act is a program of its own.
+// it has checked the password, or the use of a refresh token. Each of those who
+// act is a program of its own.
 func RunInterleavings(t *testing.T, backend Interleaved) {
-	cases := interleavings()
 	h := newHouse(t, backend, nil)
-	began, orders := time.Now(), 0
+	h.playAll("in cookies", interleavings())
+	h.playAll("with refresh tokens", refreshInterleavings())
+}
+
+func (h *house) playAll(what string, cases []combination) {
+	began, orders, violations := time.Now(), 0, 0
 	for _, c := range cases {
 		n, found := h.play(c, false)
 		orders += n
-		t.Logf("%-60s %5d orders", c, n)
+		violations += len(found)
+		h.t.Logf("%-60s %5d orders", c, n)
 		for _, v := range found {
-			t.Errorf("%s: %s", c, v)
+			h.t.Errorf("%s: %s", c, v)
 		}
 	}
-	t.Logf("%d combinations in %d orders took %v", len(cases), orders, time.Since(began).Round(time.Millisecond))
+	h.t.Logf("%s: %d combinations in %d orders took %v, %d violations", what, len(cases), orders,
+		time.Since(began).Round(time.Millisecond), violations)
 }
 
 // combination is who acts at the same time.
@@ -74,7 +81,7 @@ func (c combination) String() string {
 // mostActors is how many act at once, at most.
 const mostActors = 3
 
-// interleavings returns all combinations: each request with each end, each end
+// interleavings returns the combinations with sessions in cookies: each request with each end, each end
 // with each other end, log-ins with each other, and a few of three.
 func interleavings() []combination {
 	all := []combination{

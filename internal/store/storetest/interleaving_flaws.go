@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,16 +16,21 @@ type Flaw struct {
 	// In returns what a program on the backend has then. Each call that it makes
 	// of what it was given is a step, or more.
 	In func(Sessions) Sessions
+	// Refresh: it shows where refresh tokens are used.
+	Refresh bool
 }
 
 // RunFlawedInterleavings shows that RunInterleavings finds what it is there to
 // find: every flaw, those known here and more, breaks an invariant in some order.
 func RunFlawedInterleavings(t *testing.T, open func(t *testing.T) Interleaved, more ...Flaw) {
-	for _, flaw := range append(flaws, more...) {
+	for _, flaw := range slices.Concat(flaws, refreshFlaws, more) {
 		t.Run(flaw.Name, func(t *testing.T) {
 			h := newHouse(t, open(t), flaw.In)
-			orders := 0
-			for _, c := range interleavings() {
+			cases, orders := interleavings(), 0
+			if flaw.Refresh {
+				cases = refreshInterleavings()
+			}
+			for _, c := range cases {
 				n, found := h.play(c, true)
 				orders += n
 				if len(found) > 0 {
@@ -38,19 +44,19 @@ func RunFlawedInterleavings(t *testing.T, open func(t *testing.T) Interleaved, m
 }
 
 var flaws = []Flaw{
-	{"I1_ARenewalInTwoSteps", func(s Sessions) Sessions { s.Store = twoStepRenewal{s.Store}; return s }},
-	{"I1_ACheckThatRemembers", func(s Sessions) Sessions {
+	{Name: "I1_ARenewalInTwoSteps", In: func(s Sessions) Sessions { s.Store = twoStepRenewal{s.Store}; return s }},
+	{Name: "I1_ACheckThatRemembers", In: func(s Sessions) Sessions {
 		s.Store = &rememberingCheck{s.Store, map[session.ID]session.Session{}}
 		return s
 	}},
-	{"I2_AnEndThatIsRecordedLast", func(s Sessions) Sessions {
+	{Name: "I2_AnEndThatIsRecordedLast", In: func(s Sessions) Sessions {
 		l := &lateLedger{Ledger: s.Ledger}
 		s.Ledger, s.Store = l, recordingEnd{s.Store, l}
 		return s
 	}},
-	{"I3_AnEndOfAUserThatOnlyEndsWhatItLists", func(s Sessions) Sessions { s.Store = listingEnd{s.Store}; return s }},
-	{"I4_ALogInThatReadsTheEpochAgain", func(s Sessions) Sessions { s.Store = forgivingStart{s.Store, s.Users}; return s }},
-	{"ALimitThatIsCountedBefore", func(s Sessions) Sessions { s.Store = countedStart{s.Store}; return s }},
+	{Name: "I3_AnEndOfAUserThatOnlyEndsWhatItLists", In: func(s Sessions) Sessions { s.Store = listingEnd{s.Store}; return s }},
+	{Name: "I4_ALogInThatReadsTheEpochAgain", In: func(s Sessions) Sessions { s.Store = forgivingStart{s.Store, s.Users}; return s }},
+	{Name: "ALimitThatIsCountedBefore", In: func(s Sessions) Sessions { s.Store = countedStart{s.Store}; return s }},
 }
 
 // twoStepRenewal creates the new before it ends the old, which points nowhere.

@@ -16,6 +16,10 @@ type deed struct {
 	// What it does to the session that everything is about, or may do to others,
 	// beside the end: with these, what the end finds depends on the order.
 	renews, ends, changesPassword bool
+	// bearer: the session is one of a client with refresh tokens. Of these it
+	// shows one first (0: none), and spends so many, one after the other.
+	bearer         bool
+	shows, rotates int
 }
 
 // Limits on a user who has two sessions.
@@ -43,9 +47,7 @@ var requests = []deed{login, checks, write, touch, renew, replace, choose}
 // check is what every request does first.
 func (a *actor) check() (s session.Session, ok bool) {
 	c := a.call("check", a.subject, func() (err error) {
-		if a.comesIn {
-			a.pause(a.index, comesIn)
-		}
+		a.comeIn()
 		s, err = a.manager.Check(background, a.subject)
 		return err
 	})
@@ -79,12 +81,31 @@ func (a *actor) renewNow() {
 }
 
 func (a *actor) renewTo(s session.Session, epoch user.Epoch) {
+	a.renewals++
+	if s.Carrier == session.Bearer {
+		a.renewBearerTo(s, epoch)
+		return
+	}
 	id := a.newID()
 	a.heirs = append(a.heirs, id)
 	a.call("renew", a.subject, func() error {
 		_, err := a.manager.Renew(background, s, id, epoch, s.Data)
 		return err
 	})
+}
+
+// renewBearerTo is told the new id with the answer.
+func (a *actor) renewBearerTo(s session.Session, epoch user.Epoch) {
+	var next session.Session
+	var token string
+	c := a.call("renew", a.subject, func() (err error) {
+		next, token, err = a.manager.RenewBearer(background, s, epoch)
+		return err
+	})
+	if c.err == nil {
+		a.heirs = append(a.heirs, next.ID)
+		a.tokens[next.ID] = []string{token}
+	}
 }
 
 // authenticate is the first half of a log-in.

@@ -101,6 +101,9 @@ type scene struct {
 	subject, mine, others session.ID
 	heirs                 []session.ID // what the subject is to be called after a renewal
 	newcomers             []*newcomer
+	renewals              int                     // tried
+	tokens                map[session.ID][]string // refresh tokens given out, by generation
+	uses                  []*use
 	calls                 []call
 	done                  []*ended
 
@@ -141,7 +144,7 @@ func (h *house) newScene(c combination) *scene {
 	if h.scene == nil || c.String() != h.scene.String() || h.scene.changesUser() {
 		h.user = h.add()
 	}
-	s := &scene{house: h, combination: c}
+	s := &scene{house: h, combination: c, tokens: map[session.ID][]string{}}
 	var err error
 	s.user, err = h.looking.Users.ByID(background, h.user.ID)
 	must(h.t, err)
@@ -149,13 +152,14 @@ func (h *house) newScene(c combination) *scene {
 	must(h.t, err)
 	s.head, err = h.looking.Ledger.Head(background)
 	must(h.t, err)
-	s.manager = session.NewManager(h.looking.Store, h.looking.Ledger, limits, h.clock.Now)
+	s.manager = session.NewManager(h.looking.Store, h.looking.Ledger, limits, h.clock.Now, session.WithRefreshKey(refreshTestKey))
 	h.clock.Set(h.begin)
-	s.subject = s.begin(s.user)
+	s.subject = s.begin(s.user, s.has(func(r deed) bool { return r.bearer }))
 	h.clock.Advance(time.Minute)
-	s.mine = s.begin(s.user)
-	s.others = s.begin(stranger)
+	s.mine = s.begin(s.user, false)
+	s.others = s.begin(stranger, false)
 	h.clock.Advance(limits.Idle / 2) // so that a touch is due
+	s.rotate()
 	few := limits
 	few.PerUser = c.limit
 	for i := range len(c.requests) + len(c.ends) {
@@ -163,7 +167,7 @@ func (h *house) newScene(c combination) *scene {
 		s.actors = append(s.actors, &actor{
 			scene:    s,
 			index:    i,
-			manager:  session.NewManager(p.Store, p.Ledger, few, h.clock.Now),
+			manager:  session.NewManager(p.Store, p.Ledger, few, h.clock.Now, session.WithRefreshKey(refreshTestKey)),
 			users:    p.Users,
 			accounts: user.NewService(p.Users, h.hasher, user.Policy{}, h.clock.Now),
 		})
@@ -172,18 +176,45 @@ func (h *house) newScene(c combination) *scene {
 	return s
 }
 
-// begin starts a session, unless the store is slow, which it may be many times.
-func (s *scene) begin(u user.User) (id session.ID) {
+// begin starts a session, in a cookie or for a client with refresh tokens.
+func (s *scene) begin(u user.User, bearer bool) (id session.ID) {
+	s.t.Helper()
+	s.patiently(func() error {
+		if bearer {
+			started, token, err := s.manager.StartBearer(background, session.New{User: u})
+			id, s.tokens[started.ID] = started.ID, []string{token}
+			return err
+		}
+		id = s.newID()
+		_, err := s.manager.Start(background, id, session.New{User: u}, nil)
+		return err
+	})
+	return id
+}
+
+// rotate spends the refresh tokens that are to be spent before anybody comes.
+func (s *scene) rotate() {
+	s.t.Helper()
+	for n := range s.rotated() {
+		var next string
+		s.patiently(func() (err error) {
+			_, next, err = s.manager.Refresh(background, s.tokens[s.subject][n])
+			return err
+		})
+		s.given(n+2, next)
+	}
+}
+
+// patiently does f, unless the store is slow, which it may be many times.
+func (s *scene) patiently(f func() error) {
 	s.t.Helper()
 	var err error
 	for range 20 {
-		id = s.newID()
-		if _, err = s.manager.Start(background, id, session.New{User: u}, nil); !isSlow(err) {
+		if err = f(); !isSlow(err) {
 			break
 		}
 	}
 	must(s.t, err)
-	return id
 }
 
 // changesUser reports whether more of the account is changed than its epoch.
@@ -237,12 +268,19 @@ type actor struct {
 	doing    string // the call under way
 	began    int    // its first step, 0 before it
 	answered int    // the last step of the call before
-	// comesIn makes the next check begin with a step of its own, in which nothing
-	// happens: a check that asks no store would else be no later than the one before.
+	// comesIn makes the next check or refresh begin with a step of its own, in
+	// which nothing happens: one that asks no store would else be no later than
+	// the one before.
 	comesIn bool
 }
 
 const comesIn = "comes in"
+
+func (a *actor) comeIn() {
+	if a.comesIn {
+		a.pause(a.index, comesIn)
+	}
+}
 
 // call does one operation and notes when it began and was answered.
 func (a *actor) call(kind string, id session.ID, f func() error) call {

@@ -13,7 +13,7 @@ func (s *scene) afterAll() {
 	s.seen = map[session.ID]bool{}
 	for _, c := range s.calls {
 		switch c.kind {
-		case "check", "save", "touch", "renew":
+		case "check", "save", "touch", "renew", "refresh":
 			s.judgeRequest(c)
 		case "authenticate", "start":
 			s.judgeLogin(c)
@@ -23,9 +23,8 @@ func (s *scene) afterAll() {
 			}
 		}
 	}
-	for _, d := range s.done {
-		s.judgeReceipt(d)
-	}
+	s.judgeUses()
+	s.judgeReceipts()
 	for _, id := range s.known() {
 		if s.stays(id) && !s.alive(id) {
 			s.violated("%s is over, and nobody has ended it", s.nameOf(id))
@@ -38,6 +37,7 @@ func (s *scene) afterAll() {
 	}
 	if s.slow == nil {
 		s.knock()
+		s.goOn()
 		s.compareLists()
 	}
 }
@@ -61,9 +61,23 @@ func (s *scene) judgeRequest(c call) {
 	if refused && !slices.Contains(s.reasons(), over.Reason) {
 		s.violated("a %s was refused as %q", c.kind, over.Reason)
 	}
-	if before && c.err != nil && !s.has(func(r deed) bool { return r.ends }) && len(s.heirs) <= 1 && (c.kind == "renew" || len(s.requests) == 1) {
+	if before && c.err != nil && s.onlyEndsEnd(c) {
 		s.violated("a %s that was answered before the end began was refused: %v", c.kind, c.err)
 	}
+	if c.err != nil && s.stays(c.id) {
+		s.violated("a %s was refused, and nobody has ended the session: %v", c.kind, c.err)
+	}
+}
+
+// onlyEndsEnd reports whether no other request can have refused c.
+func (s *scene) onlyEndsEnd(c call) bool {
+	if s.reuses() || s.has(func(r deed) bool { return r.ends }) {
+		return false
+	}
+	if c.kind == "renew" {
+		return s.renewals <= 1
+	}
+	return len(s.requests) == 1 || !s.has(func(r deed) bool { return r.renews })
 }
 
 // reasons returns why the session can have ended.
@@ -78,6 +92,9 @@ func (s *scene) reasons() (all []session.Reason) {
 		if r.changesPassword {
 			all = append(all, session.Password)
 		}
+	}
+	if s.reuses() {
+		all = append(all, session.Reuse)
 	}
 	return all
 }
@@ -118,24 +135,33 @@ func (s *scene) judgeLogin(c call) {
 	}
 }
 
-// judgeReceipt: the number is right where it is one.
-func (s *scene) judgeReceipt(d *ended) {
-	if len(s.ends) > 1 || d.err != nil || s.has(func(r deed) bool { return r.ends }) {
+// judgeReceipts: the number is right where it is one. A session that an end and
+// a reuse have ended is counted by one of them.
+func (s *scene) judgeReceipts() {
+	if len(s.ends) > 1 || s.has(func(r deed) bool { return r.ends }) {
 		return
 	}
-	want := 0
-	for _, id := range []session.ID{s.subject, s.mine, s.others} {
-		if s.dooms(d, id) {
-			want++
-		}
-	}
+	ids := []session.ID{s.subject, s.mine, s.others}
 	for _, n := range s.newcomers {
-		if n.in && s.dooms(d, n.id) {
-			want++
+		if n.in {
+			ids = append(ids, n.id)
 		}
 	}
-	if d.receipt.Ended != want || d.receipt.Gone != 0 {
-		s.violated("%q has ended %d and found %d gone; want %d and 0", d.name, d.receipt.Ended, d.receipt.Gone, want)
+	over := map[session.ID]bool{}
+	got, gone := 0, 0
+	for _, d := range s.done {
+		if d.err != nil {
+			return
+		}
+		got, gone = got+d.receipt.Ended, gone+d.receipt.Gone
+		for _, id := range ids {
+			if s.dooms(d, id) {
+				over[id] = true
+			}
+		}
+	}
+	if got != len(over) || gone != 0 && len(s.done) <= 1 {
+		s.violated("the receipts say that %d sessions have ended and %d were gone; want %d and 0", got, gone, len(over))
 	}
 }
 
@@ -166,6 +192,7 @@ func (s *scene) knock() {
 				s.violated("a late %s of %s, which is over: %v", what, s.nameOf(id), err)
 			}
 		}
+		s.knockWith(id)
 		if s.check(id) || s.check(next.ID) {
 			s.violated("%s has come back", s.nameOf(id))
 		}

@@ -88,7 +88,7 @@ func (s *scene) stays(id session.ID) bool {
 			return false
 		}
 	case s.subject:
-		if s.has(func(r deed) bool { return r.ends || r.renews }) {
+		if s.reuses() || s.has(func(r deed) bool { return r.ends || r.renews }) {
 			return false
 		}
 	default:
