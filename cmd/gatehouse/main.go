@@ -48,6 +48,7 @@ type commands struct {
 	User        userCmds       `cmd:"" help:"Manage accounts."`
 	Session     sessionCmds    `cmd:"" help:"List and end sessions."`
 	Key         keyCmds        `cmd:"" help:"Manage the keys that sign access tokens."`
+	Client      clientCmds     `cmd:"" help:"Manage the other services that may ask about tokens."`
 	Audit       auditCmds      `cmd:"" help:"Read the audit log."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server on this machine whether it is well."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

@@ -53,6 +53,10 @@ type Config struct {
 	TokenLifetime, TokenKeyRotation time.Duration
 	TokenAudience                   string
 
+	// CORSOrigins are the origins whose pages may use the JSON API, as browsers
+	// write them in Origin.
+	CORSOrigins []string
+
 	SignUp         bool // people may sign up by themselves
 	PasswordMin    int  // characters
 	TrustedProxies []netip.Prefix
@@ -104,6 +108,7 @@ func (s Serve) Resolve(environ []string) (Config, error) {
 		TokenLifetime:    p.wholeSeconds("GATEHOUSE_TOKEN_LIFETIME", s.TokenLifetime, time.Second, 15*time.Minute),
 		TokenAudience:    p.audience("GATEHOUSE_TOKEN_AUDIENCE", s.TokenAudience),
 		TokenKeyRotation: p.durationWithin("GATEHOUSE_TOKEN_KEY_ROTATION", s.TokenKeyRotation, time.Hour, longest),
+		CORSOrigins:      p.origins("GATEHOUSE_CORS_ORIGINS", s.CORSOrigins),
 		TrustedProxies:   p.networks("GATEHOUSE_TRUSTED_PROXIES", s.TrustedProxies),
 		RateLimits:       p.choice("GATEHOUSE_RATE_LIMITS", s.RateLimits, "on", "off"),
 		InsecureCookie:   p.choice("GATEHOUSE_INSECURE_COOKIE", s.InsecureCookie, "true", "false"),

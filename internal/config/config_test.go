@@ -270,7 +270,7 @@ func TestSettings(t *testing.T) {
 		}
 		seen[s.Env] = true
 	}
-	if len(all) != 27 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
+	if len(all) != 28 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
 		t.Errorf("%d settings, first %+v", len(all), all[0])
 	}
 }
@@ -332,6 +332,33 @@ func TestTokenSettings(t *testing.T) {
 			if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%+v: %v, want one line that begins %q", s, err, want)
 			}
+		}
+	}
+}
+
+func TestCORSOrigins(t *testing.T) {
+	for value, want := range map[string]string{
+		"":                        "[]",
+		"none":                    "[]",
+		"https://app.example.com": "[https://app.example.com]",
+		"https://a.example, http://localhost:3000,http://127.0.0.1,http://[::1]:5173,https://b.example:8443": "[https://a.example http://localhost:3000 http://127.0.0.1 http://[::1]:5173 https://b.example:8443]",
+	} {
+		c, err := Serve{CORSOrigins: value}.Resolve(nil)
+		if err != nil || fmt.Sprint(c.CORSOrigins) != want {
+			t.Errorf("%q: %v, %v", value, c.CORSOrigins, err)
+		}
+	}
+	for _, value := range []string{
+		"*", "https://*", "https://*.example.com", "https://a.example,*", "null", "app.example.com", "https://", "https:///x", "all",
+		"https://app.example.com/", "https://app.example.com/api", "https://app.example.com?x", "https://app.example.com#x",
+		"https://App.example.com", "HTTPS://app.example.com", "https://app.example.com:443", "http://localhost:80", "https://app.example.com:",
+		"https://app.example.com:99999", "https://user@app.example.com", "https://user:hunter2@app.example.com", "https://앱.example",
+		"http://app.example.com", "http://localhost.evil.example", "http://192.168.0.1", "ftp://localhost", "chrome-extension://abc", "file://localhost",
+		"https://a.example,", "https://a.example https://b.example", "https://a.example,none",
+	} {
+		_, err := Serve{CORSOrigins: value}.Resolve(nil)
+		if err == nil || !strings.HasPrefix(err.Error(), "GATEHOUSE_CORS_ORIGINS contains ") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", value, err)
 		}
 	}
 }

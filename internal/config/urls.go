@@ -34,6 +34,40 @@ func (p *problems) publicURL(env, value string) *url.URL {
 	return &url.URL{Scheme: u.Scheme, Host: host}
 }
 
+// origins reads origins separated by commas. Each has to be written as browsers
+// write it, because it is compared to the letter, and to be one that nobody on
+// the way can take the place of.
+func (p *problems) origins(env, value string) []string {
+	value = orDefault(env, value)
+	if value == "none" {
+		return nil
+	}
+	var all []string
+	for part := range strings.SplitSeq(value, ",") {
+		part = strings.TrimSpace(part)
+		u, err := url.Parse(part)
+		switch {
+		case strings.Contains(part, "*"):
+			p.add(env, "contains %q: name each origin; a pattern would let in pages that nobody has looked at", part)
+		case err != nil || u.Host == "" || u.User != nil || !isOrigin(u) || part != u.Scheme+"://"+u.Host:
+			// Not the value: a mistyped URL may carry a password.
+			p.add(env, "contains something that is no origin as browsers write it: want https://app.example.com or http://localhost:3000, lower case, without a path or a default port; separated by commas, or none")
+		case u.Scheme == "http" && !isLocal(u.Hostname()):
+			p.add(env, "contains %q: on plain http anybody on the way can be that page: use https", part)
+		default:
+			all = append(all, part)
+		}
+	}
+	return all
+}
+
+// isOrigin reports whether scheme and host of u are as browsers write them.
+func isOrigin(u *url.URL) bool {
+	var p problems
+	same := p.publicURL("", u.Scheme+"://"+u.Host)
+	return len(p) == 0 && same.Scheme == u.Scheme && same.Host == u.Host
+}
+
 // portFits reports whether the port of u is absent or a number that TCP has.
 func portFits(u *url.URL) bool { return u.Port() == "" || isPort(u.Port()) }
 

@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/measure"
+	"gatehouse/internal/session"
 	"gatehouse/internal/testenv"
 	"gatehouse/internal/user"
 )
@@ -62,11 +64,18 @@ func settled(t *testing.T, raw redis.Conn) int {
 	return 0
 }
 
-// fill starts sessions as log-ins do, perUser for each user.
+// fill starts sessions in the Redis at url as log-ins do, perUser for each user.
 func fill(t *testing.T, url string, sessions, perUser int) {
 	t.Helper()
-	store := openRedis(t, url)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop() // connections weigh too
+	store := openRedis(ctx, t, url, openSQL(t, t.TempDir()+"/gatehouse.db"))
 	defer store.Close()
+	fillStore(t, store, sessions, perUser)
+}
+
+func fillStore(t *testing.T, store session.Store, sessions, perUser int) {
+	t.Helper()
 	users := measure.Users(sessions / perUser)
 	_, err := measure.Fill(store, sessions, func(i int) user.User { return users[i/perUser] })
 	must(t, err)

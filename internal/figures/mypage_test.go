@@ -14,18 +14,18 @@ import (
 	"gatehouse/internal/measure"
 	"gatehouse/internal/server"
 	"gatehouse/internal/session"
+	"gatehouse/internal/store/sqldb"
 	"gatehouse/internal/user"
 	"gatehouse/web"
 )
 
-// myPage signs somebody up at the whole server, sessions in the Redis at
-// redisURL, and returns a function that gets their /mypage.
-func myPage(t *testing.T, redisURL string, clock *clock) func() {
-	db := openSQL(t, t.TempDir()+"/gatehouse.db")
+// myPage signs somebody up at the whole server, accounts in db, and returns a
+// function that gets their /mypage.
+func myPage(t *testing.T, sessions *session.Manager, db *sqldb.DB, clock *clock) func() {
+	t.Helper()
 	hasher, err := user.NewHasher(user.HasherConfig{})
 	must(t, err)
 	policy := user.Policy{MinLength: 8}
-	sessions := session.NewManager(openRedis(t, redisURL), db.Ledger(), measure.Limits, clock.Now)
 	h, err := server.New(server.Config{
 		PublicURL:  &url.URL{Scheme: "http", Host: "localhost:8080"},
 		SignUp:     true,

@@ -44,7 +44,9 @@ func (r Report) String() string {
 		"session; an administrator ends it on one node; what happens after that has been answered. The ledger is in\n"+
 		"PostgreSQL without fsync, so an end on a real disk takes longer than here.\n\n", clients)
 	measure.Table(&b, logOutRows(r.LogOut))
-	fmt.Fprintf(&b, "\nRedis per request of a signed-in person (INFO: commandstats, total_reads_processed)\n\n")
+	fmt.Fprintf(&b, "\nRedis per request of a signed-in person (INFO: commandstats, total_reads_processed). The gate asks besides, by\n"+
+		"the clock and whatever the requests: every %v on each connection in use, whether it leads to the same server\n"+
+		"(INFO) and how much of the ledger that has applied (MGET), and the latter once more for the node (SLOWLOG)\n\n", gateEvery)
 	measure.Table(&b, costRows(r.Cost))
 	fmt.Fprintf(&b, "\nRedis memory per session (INFO: used_memory after minus before, divided by sessions)\n\n")
 	measure.Table(&b, memoryRows(r.Memory))

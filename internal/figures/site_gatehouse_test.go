@@ -2,7 +2,9 @@ package figures
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"log/slog"
 	"net/http"
 	"testing"
 	"time"
@@ -20,7 +22,8 @@ func gatehouseSite(t *testing.T) *site {
 	redisURL, postgresURL := testenv.SharedRedis(t), testenv.Postgres(t)
 	nameOf := func(token string) string { return string(session.IDOf(token)) }
 	return newSite(t, "Gatehouse", nameOf, func() http.Handler {
-		m := session.NewManager(openRedis(t, redisURL), openSQL(t, postgresURL).Ledger(), measure.Limits, time.Now)
+		db := openSQL(t, postgresURL)
+		m := session.NewManager(openRedis(t.Context(), t, redisURL, db), db.Ledger(), measure.Limits, time.Now)
 		return gatehouseNode(m, session.NewCookies(m, measure.CookieName, true))
 	})
 }
@@ -72,9 +75,20 @@ func answer(w http.ResponseWriter, good int, err error) {
 	}
 }
 
-func openRedis(t *testing.T, url string) *redisdb.Store {
+// openRedis opens the Redis at url as the program does: behind the gate, which
+// until ctx ends holds it to the ledger in db.
+func openRedis(ctx context.Context, t *testing.T, url string, db *sqldb.DB) *redisdb.Store {
+	t.Helper()
 	store := redisdb.Open(url, measure.Limits.Longest())
 	t.Cleanup(func() { store.Close() })
+	name, err := db.Patient().Settings().Secret(ctx, "ledger-name", 16)
+	must(t, err)
+	must(t, store.Follow(ctx, redisdb.Gate{
+		Ledger: db.Ledger(),
+		Name:   hex.EncodeToString(name),
+		Lease:  measure.LedgerLease,
+		Log:    slog.New(slog.DiscardHandler),
+	}))
 	return store
 }
 

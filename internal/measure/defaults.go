@@ -18,6 +18,9 @@ var Limits = session.Limits{
 	RememberLifetime: 30 * 24 * time.Hour,
 }
 
+// LedgerLease is how long checks go on without word from the database, by default.
+const LedgerLease = time.Minute
+
 // CookieName is the name of the session cookie by default.
 const CookieName = "__Host-session"
 

@@ -19,13 +19,18 @@ func ReadInfo(c redis.Conn) (Info, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ParseInfo(text), nil
+}
+
+// ParseInfo reads what INFO has answered.
+func ParseInfo(text string) Info {
 	all := Info{}
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
 			all[name] = value
 		}
 	}
-	return all, nil
+	return all
 }
 
 // Number returns the field of that name, or 0 if there is none.
@@ -43,7 +48,7 @@ func (i Info) Calls() Calls {
 	c := Calls{}
 	for name, value := range i {
 		command, ok := strings.CutPrefix(name, "cmdstat_")
-		if !ok || command == "info" { // INFO is us, looking
+		if !ok || command == "info" { // INFO is us, looking, or the gate
 			continue
 		}
 		n, _, _ := strings.Cut(strings.TrimPrefix(value, "calls="), ",")

@@ -13,7 +13,9 @@ import (
 
 	"gatehouse/internal/audit"
 	"gatehouse/internal/limit"
+	"gatehouse/internal/oauth"
 	"gatehouse/internal/session"
+	"gatehouse/internal/token"
 	"gatehouse/internal/user"
 )
 
@@ -24,6 +26,7 @@ type Config struct {
 	Policy         user.Policy
 	AtLimit        AtLimit        // what a log-in beyond Sessions' limit does
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+	CORSOrigins    []string       // whose pages may use the API, as browsers write them in Origin
 	CookieName     string
 	Secure         bool   // cookies are marked Secure
 	DeviceKey      []byte // signs device cookies; the same on every node
@@ -34,7 +37,11 @@ type Config struct {
 	Hub       *session.Hub // tells open pages of ends; whoever made it runs it
 	Audit     audit.Log
 	Limiter   limit.Limiter
-	Web       fs.FS // templates/, static/, locales/, api/
+	Issuer    *token.Issuer
+	Verifier  *token.Verifier
+	Keyring   *token.Keyring // of both; whoever made it runs it
+	Clients   oauth.Clients  // other services that may ask about tokens
+	Web       fs.FS          // templates/, static/, locales/, api/
 
 	// Ready are the stores that /readyz asks, by name.
 	Ready map[string]func(context.Context) error

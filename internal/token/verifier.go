@@ -14,6 +14,7 @@ import (
 // no connection but that of its [Keys].
 type Verifier struct {
 	keys    *Keyring
+	parties Parties
 	parsers map[Algorithm]*jwt.Parser
 	memo    *memo // nil: none
 }
@@ -25,7 +26,7 @@ func NewVerifier(keys *Keyring, p Parties, remembered int) (*Verifier, error) {
 	if p.Issuer == "" || p.Audience == "" {
 		return nil, fmt.Errorf("token: issuer %q and audience %q: both are needed", p.Issuer, p.Audience)
 	}
-	v := &Verifier{keys: keys, parsers: map[Algorithm]*jwt.Parser{}}
+	v := &Verifier{keys: keys, parties: p, parsers: map[Algorithm]*jwt.Parser{}}
 	for _, alg := range []Algorithm{EdDSA, ES256} {
 		v.parsers[alg] = jwt.NewParser(
 			jwt.WithValidMethods([]string{string(alg)}),
@@ -43,6 +44,9 @@ func NewVerifier(keys *Keyring, p Parties, remembered int) (*Verifier, error) {
 	}
 	return v, nil
 }
+
+// Parties returns between whom the tokens count that v accepts.
+func (v *Verifier) Parties() Parties { return v.parties }
 
 // Verify returns what the token says. ErrToken, a *RefusedError, if it does not
 // count; ErrUnavailable if that cannot be told, because it names a key that this

@@ -17,6 +17,8 @@
 //	ledger    the name of that ledger
 //	ending    the server on which an end of everyone is being carried out, kept
 //	          for seconds (ending.go)
+//	count:{n} how many sessions the end of everyone that raised the epoch to n
+//	          has ended so far, kept for minutes
 //	r:…       limiter state
 //	ended     channel (events.go): id and reason of every session that ends
 //	ended:…   channels (confirm.go): whether the nodes have heard of it

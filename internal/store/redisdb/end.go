@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -19,6 +20,10 @@ const endBatch = 100
 // epochMemory is how long a user's raised epoch is kept in Redis. It has to
 // outlast any log-in that had read the epoch before; SQL keeps it for ever.
 const epochMemory = 24 * time.Hour
+
+// countMemory is how long the count of an end of everyone is kept after its
+// latest step. It has to outlast what may lie between two of them.
+const countMemory = 10 * time.Minute
 
 // End implements session.Store.
 func (s *Store) End(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
@@ -57,7 +62,7 @@ func (s *Store) endBatch(ctx context.Context, ids []session.ID, why session.Why,
 
 // EndUser implements session.Store. First the epoch, from which on no older
 // session can join the index; then whatever the index holds.
-func (s *Store) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep session.ID, why session.Why, now time.Time) (int, error) {
+func (s *Store) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep session.ID, why session.Why, now time.Time) (ended int, err error) {
 	ids, err := s.raise(ctx, string(u), epoch.User)
 	if err != nil {
 		return 0, err
@@ -65,7 +70,14 @@ func (s *Store) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep s
 	if err := s.bringUp(ctx, keep, epoch); err != nil {
 		return 0, err
 	}
-	return s.endOlder(ctx, ids, epoch, keep, why, now)
+	for batch := range slices.Chunk(ids, endBatch) {
+		n, err := s.endOlder(ctx, batch, epoch, keep, "", why, now)
+		ended += n
+		if err != nil {
+			return ended, err
+		}
+	}
+	return ended, nil
 }
 
 // bringUp sees to it that the session keep has lived through all raises of its
@@ -95,18 +107,27 @@ func (s *Store) bringUp(ctx context.Context, keep session.ID, epoch user.Epoch) 
 	return nil
 }
 
-// EndAll implements session.Store.
+// EndAll implements session.Store. Redis itself counts, by the epoch, so that the
+// count is right although a step whose answer was lost is repeated, and also if a
+// gate takes part because it believes that nobody else does (ending.go).
 func (s *Store) EndAll(ctx context.Context, epoch user.Epoch, why session.Why, now time.Time) (ended int, err error) {
 	defer s.noteEnding(ctx)()
 	if _, err := s.raise(ctx, "", epoch.All); err != nil {
 		return 0, err
 	}
+	count := fmt.Sprint("count:", epoch.All)
 	err = s.scanIDs(ctx, func(ids []session.ID) error {
-		return patiently(ctx, func() error {
-			n, err := s.endOlder(ctx, ids, user.Epoch{All: epoch.All}, "", why, now)
-			ended += n
-			return err
-		})
+		for batch := range slices.Chunk(ids, endBatch) {
+			err := patiently(ctx, func() error {
+				n, err := s.endOlder(ctx, batch, user.Epoch{All: epoch.All}, "", count, why, now)
+				ended = max(ended, n)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return ended, err
 }
@@ -120,8 +141,7 @@ const (
 )
 
 // patiently calls f, which has to be harmless to repeat, until the server has
-// answered or it has been tried often enough. What a step had ended whose
-// answer came too late is missing in the count that its repetition returns.
+// answered or it has been tried often enough.
 func patiently(ctx context.Context, f func() error) error {
 	for try := 1; ; try++ {
 		err := f()
@@ -145,23 +165,16 @@ func (s *Store) raise(ctx context.Context, u string, epoch uint32) (ids []sessio
 	return ids, err
 }
 
-// endOlder ends those of ids that were begun before epoch.
-func (s *Store) endOlder(ctx context.Context, ids []session.ID, epoch user.Epoch, keep session.ID, why session.Why, now time.Time) (ended int, err error) {
-	for len(ids) > 0 {
-		batch := ids[:min(len(ids), endBatch)]
-		ids = ids[len(batch):]
-		args := []any{epoch.All, epoch.User, string(keep), string(why.Reason), now.UnixMilli(), s.longest.Milliseconds()}
-		args = appendIDs(args, batch)
-		err := s.client.do(ctx, func(c boundConn) error {
-			n, err := redis.Int(c.eval(olderScript, args...))
-			ended += n
-			return err
-		})
-		if err != nil {
-			return ended, err
-		}
-	}
-	return ended, nil
+// endOlder ends those of ids, at most endBatch, that were begun before epoch, and
+// returns how many were alive; with a count, how many that has counted so far.
+func (s *Store) endOlder(ctx context.Context, ids []session.ID, epoch user.Epoch, keep session.ID, count string, why session.Why, now time.Time) (ended int, err error) {
+	args := []any{epoch.All, epoch.User, string(keep), string(why.Reason), now.UnixMilli(), s.longest.Milliseconds(), count, countMemory.Milliseconds()}
+	args = appendIDs(args, ids)
+	err = s.client.do(ctx, func(c boundConn) (err error) {
+		ended, err = redis.Int(c.eval(olderScript, args...))
+		return err
+	})
+	return ended, err
 }
 
 func appendIDs(args []any, ids []session.ID) []any {

@@ -63,19 +63,24 @@ func (c pausedConn) ReceiveWithTimeout(d time.Duration) (any, error) {
 	return redis.ReceiveWithTimeout(c.Conn, d)
 }
 
-// wait pauses in front of a command under a name that has no ids in it.
+// wait pauses in front of a command.
 func (c pausedConn) wait(cmd string, args []any) {
-	switch {
-	case cmd == "": // flush on Close
-		return
-	case cmd == "EVALSHA":
-		cmd = scriptNames[args[0].(string)]
-	case len(args) > 0:
+	if cmd != "" { // flush on Close
+		c.pause(stepOf(cmd, args))
+	}
+}
+
+// stepOf returns a name for a command that has no ids in it.
+func stepOf(cmd string, args []any) string {
+	if cmd == "EVALSHA" {
+		return scriptNames[args[0].(string)]
+	}
+	if len(args) > 0 {
 		if key, ok := args[0].(string); ok && strings.Contains(key, ":") {
-			cmd += " " + key[:strings.Index(key, ":")+1]
+			return cmd + " " + key[:strings.Index(key, ":")+1]
 		}
 	}
-	c.pause(cmd)
+	return cmd
 }
 
 // scriptNames is the name of the file of each script, by its hash.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/audit"
+	"gatehouse/internal/oauth"
 	"gatehouse/internal/session"
 	"gatehouse/internal/store/sqldb"
 	"gatehouse/internal/store/storetest"
@@ -43,6 +44,15 @@ func TestSigningKeys(t *testing.T) {
 		storetest.RunSigningKeys(t, func(t *testing.T) (here, there token.Keys) {
 			db, url := opened(t)
 			return db.SigningKeys(), open(t, url).SigningKeys()
+		})
+	})
+}
+
+func TestClients(t *testing.T) {
+	onBoth(t, func(t *testing.T, opened func(t *testing.T) (*sqldb.DB, string)) {
+		storetest.RunClients(t, func(t *testing.T) (here, there oauth.Clients) {
+			db, url := opened(t)
+			return db.Clients(), open(t, url).Clients()
 		})
 	})
 }
