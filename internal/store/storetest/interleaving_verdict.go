@@ -52,11 +52,13 @@ func (s *scene) judgeRequest(c call) {
 	}
 	after, before := false, true
 	for _, d := range s.done {
-		after = after || d.err == nil && s.dooms(d, c.id) && c.began > d.answered
+		// What becomes of a refresh token is decided in the last step of its use.
+		late := c.began > d.answered || c.kind == "refresh" && c.answered > d.answered
+		after = after || d.err == nil && s.dooms(d, c.id) && late
 		before = before && c.answered < d.began
 	}
 	if after && c.err == nil {
-		s.violated("a %s that began after the answer to the end was accepted", c.kind)
+		s.violated("a %s that came after the answer to the end was accepted", c.kind)
 	}
 	if refused && !slices.Contains(s.reasons(), over.Reason) {
 		s.violated("a %s was refused as %q", c.kind, over.Reason)
