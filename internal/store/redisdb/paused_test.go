@@ -18,13 +18,15 @@ func OpenPaused(url string, longest time.Duration, pause func(step string)) *Sto
 // LoadScripts makes the server know every script, so that none is run by its
 // text and no command is sent twice.
 func (s *Store) LoadScripts(ctx context.Context) error {
-	return s.client.do(ctx, func(c boundConn) error {
-		for _, text := range scriptText {
-			if _, err := c.Do("SCRIPT", "LOAD", text); err != nil {
-				return err
+	return patiently(ctx, func() error {
+		return s.client.do(ctx, func(c boundConn) error {
+			for _, text := range scriptText {
+				if _, err := c.Do("SCRIPT", "LOAD", text); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 }
 
