@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -33,6 +34,8 @@ func whoami(address string, folder Folder) int {
 	if err != nil {
 		panic(err)
 	}
+	fmt.Println("ready")
+	io.Copy(io.Discard, os.Stdin) // until all the others are
 	// The server knows its process by the name that it calls itself.
 	me, err := New(server, folder, NewTransport(), strconv.Itoa(os.Getpid()), time.Now).Whoami(context.Background())
 	if err != nil {
@@ -41,6 +44,20 @@ func whoami(address string, folder Folder) int {
 	}
 	fmt.Println(me.Username)
 	return 0
+}
+
+// output is what a process has printed.
+type output struct {
+	text  bytes.Buffer
+	ready func() // called when it first prints something
+}
+
+// Write implements io.Writer.
+func (o *output) Write(b []byte) (int, error) {
+	if o.text.Len() == 0 {
+		o.ready()
+	}
+	return o.text.Write(b)
 }
 
 // crowd are processes with one log-in.
@@ -107,12 +124,17 @@ func TestProcessesAtOnceNeverLoseTheLogIn(t *testing.T) {
 		} else {
 			s.forget()
 		}
-		var running sync.WaitGroup
+		start, begin, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ready, running sync.WaitGroup
+		ready.Add(processes)
 		for n := range processes {
 			cmd := exec.Command(program)
 			cmd.Env = append(os.Environ(), serverEnv+"="+s.URL, folderEnv+"="+string(c.folder))
-			var out bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &out, &out
+			out := &output{ready: ready.Done}
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = start, out, out
 			cr.mu.Lock() // not killed before it is known
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -123,17 +145,21 @@ func TestProcessesAtOnceNeverLoseTheLogIn(t *testing.T) {
 				err := cmd.Wait()
 				cr.mu.Lock()
 				defer cr.mu.Unlock()
-				if (err != nil || out.String() != "kim\n") && !cr.killed[cmd.Process.Pid] {
-					t.Errorf("wave %d, process %d: %v: %s", wave, n, err, &out)
+				if (err != nil || out.text.String() != "ready\nkim\n") && !cr.killed[cmd.Process.Pid] {
+					t.Errorf("wave %d, process %d: %v: %s", wave, n, err, &out.text)
 				}
 			})
-			if n >= processes-random {
+			if n < random {
 				running.Go(func() {
+					ready.Wait()
 					time.Sleep(rand.N(200 * time.Millisecond)) // no wait for anything: some moment
 					cr.kill(cmd.Process.Pid)
 				})
 			}
 		}
+		ready.Wait()
+		start.Close()
+		begin.Close()
 		running.Wait()
 		killed += len(cr.killed)
 		s.rotated = nil
