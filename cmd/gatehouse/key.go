@@ -7,8 +7,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"gatehouse/internal/audit"
 	"gatehouse/internal/config"
-	"gatehouse/internal/store/sqldb"
 	"gatehouse/internal/token"
 )
 
@@ -20,13 +20,13 @@ type keyCmds struct {
 
 // withKeys opens the stores, runs f and closes them. seal returns what seals the
 // private parts of keys, for who adds one.
-func withKeys(ctx context.Context, p program, c config.Stores, f func(keys *sqldb.SigningKeys, seal func() (*token.Sealer, error)) error) (err error) {
+func withKeys(ctx context.Context, p program, c config.Stores, f func(s *stores, seal func() (*token.Sealer, error)) error) (err error) {
 	s, err := openForCommand(ctx, p, c)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return f(s.db.SigningKeys(), func() (*token.Sealer, error) {
+	return f(s, func() (*token.Sealer, error) {
 		resolved, err := c.Resolve(p.environ)
 		if err != nil {
 			return nil, usageError{err}
@@ -47,8 +47,8 @@ type keyListCmd struct{ config.Stores }
 
 // Run lists the keys in the order in which they sign.
 func (c keyListCmd) Run(ctx context.Context, p program) error {
-	return withKeys(ctx, p, c.Stores, func(keys *sqldb.SigningKeys, _ func() (*token.Sealer, error)) error {
-		list, err := keys.List(ctx)
+	return withKeys(ctx, p, c.Stores, func(s *stores, _ func() (*token.Sealer, error)) error {
+		list, err := s.db.SigningKeys().List(ctx)
 		if err != nil {
 			return err
 		}
@@ -73,17 +73,17 @@ type keyRotateCmd struct {
 
 // Run adds a key and says from when it signs.
 func (c keyRotateCmd) Run(ctx context.Context, p program) error {
-	return withKeys(ctx, p, c.Stores, func(keys *sqldb.SigningKeys, sealer func() (*token.Sealer, error)) error {
+	return withKeys(ctx, p, c.Stores, func(s *stores, sealer func() (*token.Sealer, error)) error {
 		seal, err := sealer()
 		if err != nil {
 			return err
 		}
-		k, err := token.Rotate(ctx, keys, seal, token.Rotation{Hurry: c.Now, NewSecret: c.NewSecret}, time.Now())
+		k, err := token.Rotate(ctx, s.db.SigningKeys(), seal, token.Rotation{Hurry: c.Now, NewSecret: c.NewSecret}, time.Now())
 		if err != nil {
 			return otherSecret(err)
 		}
-		_, err = fmt.Fprintf(p.stdout, "added %s (%s), which signs from %s\n", k.ID, k.Alg, k.Signs.UTC().Format(time.DateTime))
-		return err
+		fmt.Fprintf(p.stdout, "added %s (%s), which signs from %s\n", k.ID, k.Alg, k.Signs.UTC().Format(time.DateTime))
+		return s.noteKey(ctx, audit.KeyAdded, k.ID)
 	})
 }
 
@@ -94,12 +94,12 @@ type keyRevokeCmd struct {
 
 // Run removes a key; if it signs, the next one signs at once.
 func (c keyRevokeCmd) Run(ctx context.Context, p program) error {
-	return withKeys(ctx, p, c.Stores, func(keys *sqldb.SigningKeys, sealer func() (*token.Sealer, error)) error {
+	return withKeys(ctx, p, c.Stores, func(s *stores, sealer func() (*token.Sealer, error)) error {
 		seal, err := sealer()
 		if err != nil {
 			return err
 		}
-		next, err := token.Revoke(ctx, keys, seal, c.Key, time.Now())
+		next, err := token.Revoke(ctx, s.db.SigningKeys(), seal, c.Key, time.Now())
 		if errors.Is(err, token.ErrNoKey) {
 			return fmt.Errorf("there is no key %q: key list shows them", c.Key)
 		}
@@ -109,7 +109,13 @@ func (c keyRevokeCmd) Run(ctx context.Context, p program) error {
 		fmt.Fprintf(p.stdout, "revoked %s: what it has signed counts no more, within %d seconds on every node\n", c.Key, int(token.ReloadEvery.Seconds()))
 		if next.ID != "" {
 			fmt.Fprintf(p.stdout, "added %s (%s), which signs from now on\n", next.ID, next.Alg)
+			err = s.noteKey(ctx, audit.KeyAdded, next.ID)
 		}
-		return nil
+		return errors.Join(err, s.noteKey(ctx, audit.KeyRevoked, c.Key))
 	})
+}
+
+// noteKey writes to the audit log what was done to the key of that id.
+func (s *stores) noteKey(ctx context.Context, kind audit.Kind, id string) error {
+	return s.note(ctx, audit.Event{Kind: kind, Detail: audit.Detail{Key: id}})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,4 +36,19 @@ func (s *stores) keyring(ctx context.Context, c config.Config, log *slog.Logger)
 		return nil, fmt.Errorf("%w\nGive this node the GATEHOUSE_KEYS_SECRET that the others have. If you mean to change it, or it is lost, run gatehouse key rotate --new-secret --now with the new one first", err)
 	}
 	return ring, err
+}
+
+// rememberedTokens is how many access tokens a node knows to be signed by us, so
+// that each costs one verification of its signature: some 5 MB.
+const rememberedTokens = 10_000
+
+// accessTokens returns what signs access tokens and what checks them.
+func accessTokens(c config.Config, keys *token.Keyring) (*token.Issuer, *token.Verifier, error) {
+	between := token.Parties{Issuer: c.PublicURL.String(), Audience: cmp.Or(c.TokenAudience, c.PublicURL.String())}
+	issuer, err := token.NewIssuer(keys, between, c.TokenLifetime)
+	if err != nil {
+		return nil, nil, err
+	}
+	verifier, err := token.NewVerifier(keys, between, rememberedTokens)
+	return issuer, verifier, err
 }

@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/limit"
 	"gatehouse/internal/server"
 	"gatehouse/internal/session"
+	"gatehouse/internal/token"
 	"gatehouse/internal/user"
 	"gatehouse/web"
 )
@@ -74,10 +75,14 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 		return err
 	}
 	conf.PublicURL = publicURL(conf, listener.Addr())
-	sessions := session.NewManager(s.sessions, s.db.Ledger(), limits, time.Now)
+	refreshKey, err := s.db.Patient().Settings().Secret(ctx, "refresh-key", 32)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	sessions := session.NewManager(s.sessions, s.db.Ledger(), limits, time.Now, session.WithRefreshKey([32]byte(refreshKey)))
 	sessions.LogTo(log)
 	hub := session.NewHub(sessions, s.lookEvery())
-	handler, users, err := newHandler(ctx, conf, sessions, hub, s, log)
+	handler, users, err := newHandler(ctx, conf, sessions, hub, keys, s, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -111,12 +116,16 @@ func sessionLimits(c config.Config) session.Limits {
 }
 
 // newHandler joins the parts of the server.
-func newHandler(ctx context.Context, c config.Config, sessions *session.Manager, hub *session.Hub, s *stores, log *slog.Logger) (*server.Server, *user.Service, error) {
+func newHandler(ctx context.Context, c config.Config, sessions *session.Manager, hub *session.Hub, keys *token.Keyring, s *stores, log *slog.Logger) (*server.Server, *user.Service, error) {
 	deviceKey, err := s.db.Patient().Settings().Secret(ctx, "device-key", 32)
 	if err != nil {
 		return nil, nil, err
 	}
 	hasher, err := user.NewHasher(user.HasherConfig{})
+	if err != nil {
+		return nil, nil, err
+	}
+	issuer, verifier, err := accessTokens(c, keys)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -141,6 +150,9 @@ func newHandler(ctx context.Context, c config.Config, sessions *session.Manager,
 		Hub:            hub,
 		Audit:          s.db.Audit(),
 		Limiter:        s.limiter(c.RateLimits),
+		Issuer:         issuer,
+		Verifier:       verifier,
+		Keyring:        keys,
 		Web:            web.Files,
 		Ready:          ready,
 		Log:            log,

@@ -56,7 +56,7 @@ func printTable(p program, list []session.Session) error {
 		if one.IP.IsValid() {
 			ip = one.IP.String()
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.ID, one.Username, ip, one.Device,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.ID, one.Username, ip, one.Name(),
 			one.Began.Format(time.DateTime), one.LastSeen.Format(time.DateTime), one.Ends().Format(time.DateTime))
 	}
 	return table.Flush()
@@ -64,22 +64,24 @@ func printTable(p program, list []session.Session) error {
 
 // sessionJSON is a session as --json prints it.
 type sessionJSON struct {
-	ID       session.ID `json:"id"`
-	Username string     `json:"username"`
-	Role     user.Role  `json:"role"`
-	IP       string     `json:"ip,omitempty"`
-	Device   string     `json:"device,omitempty"`
-	Remember bool       `json:"remember"`
-	Began    time.Time  `json:"began"`
-	LastSeen time.Time  `json:"last_seen"`
-	Ends     time.Time  `json:"ends"`
+	ID       session.ID      `json:"id"`
+	Username string          `json:"username"`
+	Role     user.Role       `json:"role"`
+	IP       string          `json:"ip,omitempty"`
+	Carrier  session.Carrier `json:"carrier"`
+	Client   string          `json:"client,omitempty"` // the name that an API client gave itself
+	Device   string          `json:"device,omitempty"`
+	Remember bool            `json:"remember"`
+	Began    time.Time       `json:"began"`
+	LastSeen time.Time       `json:"last_seen"`
+	Ends     time.Time       `json:"ends"`
 }
 
 func printJSON(p program, list []session.Session) error {
 	out := json.NewEncoder(p.stdout)
 	for _, one := range list {
 		line := sessionJSON{
-			ID: one.ID, Username: one.Username, Role: one.Role, Device: one.Device.String(), Remember: one.Remember,
+			ID: one.ID, Username: one.Username, Role: one.Role, Carrier: one.Carrier, Client: one.Client, Device: one.Device.String(), Remember: one.Remember,
 			Began: one.Began.UTC(), LastSeen: one.LastSeen.UTC(), Ends: one.Ends().UTC(),
 		}
 		if one.IP.IsValid() {

@@ -35,14 +35,18 @@ const (
 	Disable         Kind = "disabled"
 	Enable          Kind = "enabled"
 	RoleChange      Kind = "role"
+	TokenReuse      Kind = "token_reuse" // a spent refresh token was shown again, which ended its session
+	KeyAdded        Kind = "key_added"   // a key that signs access tokens, by command
+	KeyRevoked      Kind = "key_revoked" // likewise
 )
 
 // Kinds returns all of them, in the order in which a filter offers them.
 func Kinds() []Kind {
 	return []Kind{
-		Login, LoginFailed, LoginLimited, LoginFull, Logout, SessionEnded, SessionsEnded, EveryoneEnded,
+		Login, LoginFailed, LoginLimited, LoginFull, Logout, SessionEnded, SessionsEnded, EveryoneEnded, TokenReuse,
 		Setup, SignUp, SignUpRefused, Create,
 		PasswordChange, PasswordReset, PasswordFailed, PasswordLimited, Disable, Enable, RoleChange,
+		KeyAdded, KeyRevoked,
 	}
 }
 
@@ -71,10 +75,13 @@ type Detail struct {
 	To       user.Role `json:"to,omitempty"`       // RoleChange, Create
 	Remember bool      `json:"remember,omitempty"` // Login: on a device that is kept signed in
 	Replaced bool      `json:"replaced,omitempty"` // SessionEnded: by a new log-in in the same browser
-	Target   string    `json:"target,omitempty"`   // SessionEnded: the device; SessionsEnded: the network
+	Target   string    `json:"target,omitempty"`   // SessionEnded, TokenReuse: the device or client; SessionsEnded: the network
 	Room     Room      `json:"room,omitempty"`     // SessionEnded: to make room for a log-in, and who chose it
 	Asked    bool      `json:"asked,omitempty"`    // LoginFull: the person may choose which session ends
 	Refused  Refusal   `json:"refused,omitempty"`  // SignUpRefused
+	Bearer   bool      `json:"bearer,omitempty"`   // Login: for tokens and not for a cookie
+	Client   string    `json:"client,omitempty"`   // Login: the name that the client gave itself
+	Key      string    `json:"key,omitempty"`      // KeyAdded, KeyRevoked: its id
 }
 
 // Room says who chose a session to end for a log-in of the same user, who had as
@@ -115,7 +122,7 @@ func (e Event) By() By {
 		return BySelf
 	case e.Actor != "":
 		return ByOther
-	case e.Kind == LoginFailed || e.Kind == LoginLimited || e.Kind == SignUpRefused:
+	case e.Kind == LoginFailed || e.Kind == LoginLimited || e.Kind == SignUpRefused || e.Kind == TokenReuse:
 		return ByNobody
 	}
 	return ByOperator

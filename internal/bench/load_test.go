@@ -36,6 +36,7 @@ type order struct {
 	// form per line. A request takes any line of each; empty is none.
 	Carriers, Bodies string
 	Clients          int
+	Least            int // requests of each client, however long they take
 	// Warm is how long the load runs before it says that it is Warm, For how
 	// long it then runs once it is told to go on.
 	Warm, For time.Duration
@@ -126,10 +127,9 @@ func (g *generator) run(o order, warm func() error) (outcome, error) {
 	return loop(clients, o.For)
 }
 
-// loop lets the clients send one request after the other, each at least one,
-// until time is up.
+// loop lets the clients send one request after the other until time is up.
 func loop(clients []*client, d time.Duration) (outcome, error) {
-	var over atomic.Bool
+	var over, failed atomic.Bool
 	stop := time.AfterFunc(d, func() { over.Store(true) })
 	defer stop.Stop()
 	var all errgroup.Group
@@ -137,8 +137,7 @@ func loop(clients []*client, d time.Duration) (outcome, error) {
 	for _, c := range clients {
 		c.took, c.refused = c.took[:0], 0
 		all.Go(func() error {
-			defer over.Store(true) // after an error nobody need go on
-			for {
+			for !failed.Load() {
 				sent := time.Now()
 				switch err := c.request(); err {
 				case nil:
@@ -146,12 +145,14 @@ func loop(clients []*client, d time.Duration) (outcome, error) {
 				case errRefused:
 					c.refused++
 				default:
+					failed.Store(true) // nobody need go on
 					return err
 				}
-				if over.Load() {
-					return nil
+				if over.Load() && len(c.took) >= c.Least {
+					break
 				}
 			}
+			return nil
 		})
 	}
 	err := all.Wait()

@@ -28,8 +28,9 @@ type verdict struct {
 	late       int // accepted within splitBound of their end, in a split
 	worst      time.Duration
 	returns    []comeback
-	calm       int  // checks of live sessions outside faults
-	calmAway   []op // of these, answered "not now" or not at all
+	lag        time.Duration // of the promoted replica that was furthest behind
+	calm       int           // checks of live sessions outside faults
+	calmAway   []op          // of these, answered "not now" or not at all
 }
 
 // comeback is how long after a promotion a node first gave an answer about a
@@ -81,6 +82,11 @@ func judge(ops []op, faults []fault) verdict {
 	}
 	v.lost = countLost(lives, faults)
 	v.returns = comebacks(ops, faults)
+	for _, f := range faults {
+		if f.loses > 0 && !f.old {
+			v.lag = max(v.lag, f.struck-f.loses)
+		}
+	}
 	return v
 }
 

@@ -172,9 +172,6 @@ func (w *world) afflict(r *rand.Rand, e evil) {
 	if from, some := pulse.lost(w.master()); some {
 		f.loses = max(from, 1)
 		note = fmt.Sprintf("; lost is what was answered after %.3fs", from.Seconds())
-		if !f.old {
-			w.lag = max(w.lag, f.struck-from)
-		}
 	}
 	f.end = w.history.now()
 	w.history.addFault(f)

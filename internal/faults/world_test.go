@@ -33,8 +33,7 @@ type world struct {
 	live, dead []*visitor
 	// from the end of a fault until all nodes were ready
 	slowest      time.Duration
-	slowestAfter string        // the fault
-	lag          time.Duration // of the promoted replica that was furthest behind
+	slowestAfter string // the fault
 }
 
 // person is a user. Its lock is held by who changes the password or shuts the

@@ -24,7 +24,7 @@ const module = "gatehouse/"
 var mayImport = map[string][]string{
 	"cmd/gatehouse": {"internal/server", "internal/store/sqldb", "internal/store/redisdb", "internal/config", "web",
 		"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token"},
-	"internal/server":           {"internal/session", "internal/user", "internal/audit", "internal/limit"},
+	"internal/server":           {"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token"},
 	"internal/store/sqldb":      {"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "migrations"},
 	"internal/store/redisdb":    {"internal/session", "internal/user", "internal/audit", "internal/limit"},
 	"internal/store/interleave": {},

@@ -29,6 +29,11 @@ var (
 	// PasswordChange bounds guessing at the current password from a session
 	// left open, by the user's id.
 	PasswordChange = Rule{Name: "password-change", Burst: 5, Every: time.Minute}
+	// RefreshAddress bounds one client, by [AddressKey]. A refresh token cannot
+	// be guessed, so this is no lock but a bound on work: at a token a minute it
+	// is room for 3,000 sessions behind one address, and for a client that asks
+	// hundreds of times at once.
+	RefreshAddress = Rule{Name: "refresh-address", Burst: 500, Every: 20 * time.Millisecond}
 	// AuditBucket bounds how often one bucket's refusals, or one client's tries
 	// at accounts that do not exist, are written to the audit log.
 	AuditBucket = Rule{Name: "audit-bucket", Burst: 1, Every: time.Minute}

@@ -20,7 +20,7 @@ func (s *Server) forceOutOne(r *http.Request, id session.ID, reason string) (ses
 	receipt, err := s.Sessions.End(r.Context(), []session.ID{id}, forcedBy(me(r).User))
 	if one.User != "" {
 		s.noteEnd(r, audit.Event{Kind: audit.SessionEnded, User: one.User, Actor: me(r).User, Note: reason,
-			Detail: audit.Detail{Target: one.Device.String()}}, receipt, err)
+			Detail: audit.Detail{Target: one.Name()}}, receipt, err)
 	}
 	return receipt, err
 }

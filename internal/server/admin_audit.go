@@ -177,6 +177,9 @@ func (t *translator) facts(e audit.Event) []string {
 	d := e.Detail
 	add(d.From != "", func() string { return t.role(d.From) + " → " + t.role(d.To) })
 	add(d.From == "" && d.To != "", func() string { return t.role(d.To) })
+	add(d.Bearer, func() string { return t.T("carrier_bearer") })
+	add(d.Client != "", func() string { return d.Client })
+	add(d.Key != "", func() string { return t.T("audit_key", "ID", d.Key) })
 	add(d.Remember, func() string { return t.T("remembered") })
 	add(d.Target != "", func() string { return t.T("audit_target", "What", d.Target) })
 	add(d.Replaced, func() string { return t.T("audit_replaced") })
@@ -184,7 +187,7 @@ func (t *translator) facts(e audit.Event) []string {
 	add(d.Asked, func() string { return t.T("audit_asked") })
 	add(d.Refused != "", func() string { return t.T("audit_refused_" + string(d.Refused)) })
 	// Of one session or a log-out it goes without saying.
-	add(d.Ended > 0 && e.Kind != audit.SessionEnded && e.Kind != audit.Logout,
+	add(d.Ended > 0 && e.Kind != audit.SessionEnded && e.Kind != audit.Logout && e.Kind != audit.TokenReuse,
 		func() string { return t.T("audit_ended", "Count", d.Ended) })
 	add(d.Partial, func() string { return t.T("audit_partial") })
 	add(e.Note != "", func() string { return e.Note })

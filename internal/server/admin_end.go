@@ -208,7 +208,7 @@ func (s *Server) whom(t *translator, v url.Values, found session.Preview) []Deta
 		}
 	}
 	for _, one := range found.First {
-		device := one.Device.String()
+		device := one.Name()
 		if device == "" {
 			device = t.T("device_unknown")
 		}

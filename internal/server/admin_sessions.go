@@ -41,7 +41,7 @@ func (s *Server) sessionsPage(w http.ResponseWriter, r *http.Request, status int
 	p := s.emptySessionsPage(r, q, errs)
 	p.Rows = make([]DeviceRow, len(found.Sessions))
 	for i, one := range found.Sessions {
-		p.Rows[i] = DeviceRow{Session: one, Current: one.ID == me(r).ID, Icon: deviceIcon(one.Device)}
+		p.Rows[i] = DeviceRow{Session: one, Current: one.ID == me(r).ID, Icon: iconOf(one)}
 	}
 	p.Total, p.Users = found.Total, found.Users
 	p.Pager = pagerWith("/admin/sessions", typed(q), found.Number, found.Pages)
@@ -66,7 +66,7 @@ func (s *Server) confirmEndSession(w http.ResponseWriter, r *http.Request) error
 		Base:     s.signedInBase(r, "confirm_end_session_title", "admin_sessions"),
 		Question: t.HTML("confirm_end_session", "Who", one.Username),
 		Details: []Detail{
-			{t.T("device"), one.Device.String()},
+			{t.T("device"), one.Name()},
 			{"IP", addrText(one.IP)},
 		},
 		Action: "/admin/sessions/" + string(one.ID) + "/end",

@@ -44,6 +44,7 @@ type loginBody struct {
 	Password string `json:"password"`
 	Carrier  string `json:"carrier,omitempty"` // none: cookie
 	Remember bool   `json:"remember,omitempty"`
+	Client   string `json:"client,omitempty" max:"60"` // a name for lists
 }
 
 // apiLogin checks the password and starts a session, under the rules of the
@@ -53,15 +54,17 @@ func (s *Server) apiLogin(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &b); err != nil {
 		return err
 	}
-	if b.Carrier != "" && b.Carrier != string(session.Cookie) {
+	f := loginForm{login: b.Username, password: b.Password, remember: b.Remember, carrier: session.Carrier(b.Carrier), client: b.Client}
+	switch f.carrier {
+	case "", session.Cookie, session.Bearer:
+	default:
 		return flaws{{member: "carrier", key: "carrier_wrong"}}
 	}
-	f := loginForm{login: b.Username, password: b.Password, remember: b.Remember}
 	if missing := f.missing(); len(missing) > 0 {
 		return user.Invalid(missing)
 	}
-	u, err := s.logIn(w, r, f)
-	return s.apiLoggedIn(w, r, u, err, func() ticket { return s.newTicket(u, f) })
+	in, err := s.logIn(w, r, f)
+	return s.apiLoggedIn(w, r, in, err, func() ticket { return s.newTicket(in.user, f) })
 }
 
 type chooseBody struct {
@@ -84,20 +87,22 @@ func (s *Server) apiLoginByTicket(w http.ResponseWriter, r *http.Request) error 
 	if len(wrong) > 0 {
 		return wrong
 	}
-	t, u, err := s.resumeLogin(w, r, b.Ticket, b.End)
-	return s.apiLoggedIn(w, r, u, err, func() ticket { return t })
+	t, in, err := s.resumeLogin(w, r, b.Ticket, b.End)
+	return s.apiLoggedIn(w, r, in, err, func() ticket { return t })
 }
 
-// apiLoggedIn answers a log-in of u that came to err. ask returns the ticket with
+// apiLoggedIn answers a log-in that came to in and err. ask returns the ticket with
 // which one that has found no room can go on.
-func (s *Server) apiLoggedIn(w http.ResponseWriter, r *http.Request, u user.User, err error, ask func() ticket) error {
+func (s *Server) apiLoggedIn(w http.ResponseWriter, r *http.Request, in loggedIn, err error, ask func() ticket) error {
 	switch {
 	case errors.Is(err, session.ErrLimit):
-		return s.noRoomFor(r, u, ask)
+		return s.noRoomFor(r, in.user, ask)
 	case err != nil:
 		return err
+	case in.tokens != nil:
+		return reply(w, http.StatusOK, in.tokens)
 	}
-	return reply(w, http.StatusOK, meView(u, exchangeOf(r.Context()).session))
+	return reply(w, http.StatusOK, meView(in.user, exchangeOf(r.Context()).session))
 }
 
 // noRoom is session.ErrLimit with the way on, if there is one.
@@ -136,7 +141,7 @@ func (s *Server) apiLogout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.cookies.Forget(r.Context(), w)
+	s.forget(w, r)
 	return reply(w, http.StatusOK, receiptView(receipt))
 }
 
@@ -161,16 +166,34 @@ func (s *Server) apiPassword(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &b); err != nil {
 		return err
 	}
+	if me(r).Carrier == session.Bearer { // before there is no way back
+		if err := s.Issuer.Ready(); err != nil {
+			return err
+		}
+	}
 	epoch, receipt, err := s.newPassword(r, b.Current, b.Password)
 	if err != nil {
 		return err
 	}
-	renewed, err := s.cookies.Renew(r.Context(), w, epoch)
-	if err != nil {
+	changed := apiPasswordChanged{apiReceipt: receiptView(receipt)}
+	if changed.SessionID, changed.apiTokens, err = s.renew(w, r, epoch); err != nil {
 		return err
 	}
-	return reply(w, http.StatusOK, struct {
-		SessionID session.ID `json:"session_id"`
-		apiReceipt
-	}{renewed.ID, receiptView(receipt)})
+	return reply(w, http.StatusOK, changed)
+}
+
+// renew gives the request's session a new token, in the cookie or in what it
+// returns.
+func (s *Server) renew(w http.ResponseWriter, r *http.Request, epoch user.Epoch) (session.ID, *apiTokens, error) {
+	if me(r).Carrier != session.Bearer {
+		renewed, err := s.cookies.Renew(r.Context(), w, epoch)
+		return renewed.ID, nil, err
+	}
+	renewed, refresh, err := s.Sessions.RenewBearer(r.Context(), me(r), epoch)
+	if err != nil {
+		return "", nil, err
+	}
+	session.Leave(r.Context()) // of the id that it went by
+	given, err := s.tokens(renewed, refresh)
+	return renewed.ID, given, err
 }

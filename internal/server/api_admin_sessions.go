@@ -63,7 +63,7 @@ func (s *Server) apiForcedOut(w http.ResponseWriter, r *http.Request, self bool,
 			return err
 		}
 		if gone {
-			s.cookies.Forget(r.Context(), w)
+			s.forget(w, r)
 		}
 	}
 	return reply(w, http.StatusOK, receiptView(s.Sessions.Confirm(r.Context(), receipt)))

@@ -41,7 +41,7 @@ func (s *Server) apiEndMine(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if id == me(r).ID {
-		s.cookies.Forget(r.Context(), w)
+		s.forget(w, r)
 	}
 	return reply(w, http.StatusOK, receiptView(receipt))
 }

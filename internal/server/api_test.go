@@ -154,7 +154,7 @@ func TestAPIEveryOperationAnswersAsDescribed(t *testing.T) {
 	if other.cookies["__Host-session"] != nil {
 		t.Error("the cookie of an ended session stays")
 	}
-	alice.send("DELETE", "/api/v1/sessions/"+string(third.session()[:42])+"A", "").problem(404, "not-found")
+	alice.send("DELETE", "/api/v1/sessions/"+string(session.IDOf("never given out")), "").problem(404, "not-found")
 	alice.send("POST", "/api/v1/sessions/end-others", "").want(200, "ended", 1)
 	alice.send("POST", "/api/v1/sessions/end-others", "{}").want(200, "ended", 0)
 	third.get("/api/v1/me").problem(401, "session-ended")
@@ -203,6 +203,10 @@ func TestAPIEveryOperationAnswersAsDescribed(t *testing.T) {
 		t.Error("the cookie stays after a log-out")
 	}
 	root.send("POST", "/api/v1/logout", "{}").want(200, "ended", 0) // harmless again
+
+	script := client()
+	given := script.send("POST", "/api/v1/login", `{"username":"root1","password":"`+goodPassword+`","carrier":"bearer","client":"script"}`).want(200)
+	script.send("POST", "/api/v1/refresh", fmt.Sprintf(`{"refresh_token":%q}`, given.body["refresh_token"])).want(200)
 
 	full := limitedWorld(t, 1, Choose)
 	full.account("alice", user.RoleUser)

@@ -11,7 +11,8 @@ import (
 )
 
 // What the API answers with. Names and types are those of the OpenAPI document;
-// the tests hold every answer against it. No token and no hash is in any of them.
+// the tests hold every answer against it. No hash is in any of them, and no token
+// but in apiTokens.
 
 // apiMe is who the session belongs to.
 type apiMe struct {
@@ -23,18 +24,37 @@ type apiMe struct {
 
 func meView(u user.User, id session.ID) apiMe { return apiMe{u.Username, u.Name, u.Role, id} }
 
+// apiTokens is what a program is given instead of a cookie (RFC 6749, section
+// 5.1).
+type apiTokens struct {
+	AccessToken  string     `json:"access_token"`
+	TokenType    string     `json:"token_type"` // "Bearer"
+	ExpiresIn    int64      `json:"expires_in"` // seconds
+	RefreshToken string     `json:"refresh_token"`
+	SessionID    session.ID `json:"session_id"`
+}
+
+// apiPasswordChanged says what a change of the password has done.
+type apiPasswordChanged struct {
+	SessionID  session.ID `json:"session_id"`
+	*apiTokens            // nil: the new token is in the cookie
+	apiReceipt
+}
+
 // apiSession is one session in a list.
 type apiSession struct {
-	ID       session.ID `json:"id"`
-	Username string     `json:"username"`
-	Role     user.Role  `json:"role"`
-	Current  bool       `json:"current"` // it carries this request
-	Device   apiDevice  `json:"device"`
-	IP       string     `json:"ip"`
-	Remember bool       `json:"remember"`
-	Began    time.Time  `json:"began"`
-	LastSeen time.Time  `json:"last_seen"`
-	Ends     time.Time  `json:"ends"` // unless it is used, or ended, before
+	ID       session.ID      `json:"id"`
+	Username string          `json:"username"`
+	Role     user.Role       `json:"role"`
+	Current  bool            `json:"current"` // it carries this request
+	Carrier  session.Carrier `json:"carrier"`
+	Client   string          `json:"client"` // the name that the client gave itself; may be empty
+	Device   apiDevice       `json:"device"`
+	IP       string          `json:"ip"`
+	Remember bool            `json:"remember"`
+	Began    time.Time       `json:"began"`
+	LastSeen time.Time       `json:"last_seen"`
+	Ends     time.Time       `json:"ends"` // unless it is used, or ended, before
 }
 
 type apiDevice struct {
@@ -47,7 +67,7 @@ func sessionViews(list []session.Session, current session.ID) []apiSession {
 	for i, s := range list {
 		views[i] = apiSession{
 			ID: s.ID, Username: s.Username, Role: s.Role, Current: s.ID == current,
-			Device: apiDevice{s.Device.Browser, s.Device.OS}, Remember: s.Remember,
+			Carrier: s.Carrier, Client: s.Client, Device: apiDevice{s.Device.Browser, s.Device.OS}, Remember: s.Remember,
 			Began: s.Began.UTC(), LastSeen: s.LastSeen.UTC(), Ends: s.Ends().UTC(),
 		}
 		if s.IP.IsValid() {

@@ -64,6 +64,14 @@ func printable(s string) string {
 	return s
 }
 
+// iconOf names the picture beside a session.
+func iconOf(s session.Session) string {
+	if s.Carrier == session.Bearer {
+		return "terminal"
+	}
+	return deviceIcon(s.Device)
+}
+
 // deviceIcon names the picture beside a device.
 func deviceIcon(d session.Device) string {
 	switch d.OS {

@@ -12,6 +12,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"gatehouse/internal/session"
+	"gatehouse/internal/token"
 	"gatehouse/internal/user"
 )
 
@@ -54,6 +55,8 @@ type kind struct {
 // form again).
 var kinds = []kind{
 	{session.ErrNone, http.StatusUnauthorized, "unauthorized"},
+	{token.ErrToken, http.StatusUnauthorized, "access_token"},
+	{session.ErrToken, http.StatusUnauthorized, "refresh_token"},
 	{user.ErrCredentials, http.StatusUnauthorized, "credentials"},
 	{errForbidden, http.StatusForbidden, "forbidden"},
 	{errCrossOrigin, http.StatusForbidden, "cross_origin"},
@@ -122,7 +125,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.As(err, &ended) && ended.Reason != session.Replaced {
 		// A token that was replaced may come from a request that overtook the
 		// answer carrying its successor: clearing would log the person out.
-		s.cookies.Forget(r.Context(), w)
+		s.forget(w, r)
 	}
 	k := kindOf(err)
 	switch k.status {
@@ -133,6 +136,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch {
 	case wantsJSON(r):
+		challenge(w, r, k.status, err)
 		s.sendProblem(w, r, k, err)
 	case ended != nil:
 		s.sendToLogin(w, r, ended.Reason)
@@ -213,12 +217,14 @@ func (s *Server) sendToLogin(w http.ResponseWriter, r *http.Request, why session
 // wantsJSON reports whether the client is a program: everything below /api, and
 // whoever prefers JSON to a page.
 func wantsJSON(r *http.Request) bool {
-	if strings.HasPrefix(r.URL.Path, "/api/") {
+	if isAPI(r) {
 		return true
 	}
 	accept := r.Header.Get("Accept")
 	return strings.Contains(accept, "json") && !strings.Contains(accept, "text/html")
 }
+
+func isAPI(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/") }
 
 func (s *Server) notFound(http.ResponseWriter, *http.Request) error { return errNotFound }
 

@@ -167,6 +167,12 @@ func TestEventsWithoutASessionOrAStore(t *testing.T) {
 // awayStore answers nothing.
 type awayStore struct{ session.Store }
 
+func (awayStore) Rotate(context.Context, session.Rotate) (session.Session, error) {
+	return session.Session{}, session.ErrUnavailable
+}
+
+func (awayStore) Start(context.Context, session.Start) error { return session.ErrUnavailable }
+
 func (awayStore) Find(context.Context, session.ID) (session.Session, error) {
 	return session.Session{}, session.ErrUnavailable
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"gatehouse/internal/session"
+	"gatehouse/internal/token"
 )
 
 // exchange is one request and its answer, as far as the log line and every
@@ -20,6 +22,7 @@ type exchange struct {
 	lang    string
 	ip      netip.Addr // of the client; invalid if the proxies do not say
 	session session.ID // the live session of the request, if any
+	byToken bool       // which session that is, no cookie says: neither read nor cleared
 	err     error      // why the answer is an error
 	writer  recorder
 }
@@ -44,10 +47,11 @@ func (s *Server) begin(next http.Handler) http.Handler {
 	}
 	return s.clientIP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{
-			id:     newRequestID(),
-			lang:   languageOf(r),
-			ip:     address(r),
-			writer: recorder{ResponseWriter: w},
+			id:      newRequestID(),
+			lang:    languageOf(r),
+			ip:      address(r),
+			writer:  recorder{ResponseWriter: w},
+			byToken: isAPI(r) && hasAuthorization(r),
 		}
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 		w.Header().Set("X-Request-Id", x.id)
@@ -106,6 +110,12 @@ func (s *Server) logExchange(r *http.Request, x *exchange, took time.Duration) {
 	}
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
+	}
+	if x.err != nil {
+		var refused *token.RefusedError
+		if errors.As(x.err, &refused) { // what the client is not told
+			attrs = append(attrs, slog.String("refused", refused.Reason))
+		}
 	}
 	if x.err != nil && status >= http.StatusInternalServerError {
 		attrs = append(attrs, slog.String("error", x.err.Error()))

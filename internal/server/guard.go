@@ -47,9 +47,15 @@ func (s *Server) recognise(next http.Handler) http.Handler {
 
 // carried checks the session that r carries and returns a context that carries
 // it. Here alone is decided which session a request of a page or of the API
-// belongs to: by its cookie. session.ErrNone, *session.EndedError,
-// session.ErrUnavailable.
-func (s *Server) carried(r *http.Request) (context.Context, error) { return s.cookies.Load(r) }
+// belongs to: on the API by the header Authorization, if there is one, and else
+// by its cookie. session.ErrNone, *session.EndedError, session.ErrUnavailable;
+// with the header also token.ErrToken.
+func (s *Server) carried(r *http.Request) (context.Context, error) {
+	if exchangeOf(r.Context()).byToken {
+		return s.carriedByToken(r)
+	}
+	return s.cookies.Load(r)
+}
 
 // withSession returns r with its live session in the context, or r and an error.
 func (s *Server) withSession(r *http.Request) (*http.Request, error) {

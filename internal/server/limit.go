@@ -79,22 +79,26 @@ func (s *Server) loginByTicket(w http.ResponseWriter, r *http.Request) error {
 // for a ticket that could not log in any more. errTicket, session.ErrEpoch,
 // *tooManyError; session.ErrLimit if there is still no room: then t serves to
 // ask once more.
-func (s *Server) resumeLogin(w http.ResponseWriter, r *http.Request, sealed string, chosen []string) (t ticket, u user.User, err error) {
+func (s *Server) resumeLogin(w http.ResponseWriter, r *http.Request, sealed string, chosen []string) (t ticket, in loggedIn, err error) {
 	if t, err = s.open(sealed); err != nil {
-		return t, u, err
+		return t, in, err
 	}
 	f := t.form()
+	if f.carrier == session.Bearer && !isAPI(r) {
+		return t, in, errTicket // a page has no use for tokens
+	}
 	if err = s.takeLogin(r, f.login); err != nil {
 		s.afterwards(r, func(r *http.Request) { s.noteLimitedLogin(r, f.login, err) })
-		return t, u, err
+		return t, in, err
 	}
-	if u, err = s.ticketHolder(r, t); err != nil {
-		return t, u, err
+	if in.user, err = s.ticketHolder(r, t); err != nil {
+		return t, in, err
 	}
-	if err = s.endChosen(r, u, chosen); err != nil {
-		return t, u, err
+	if err = s.endChosen(r, in.user, chosen); err != nil {
+		return t, in, err
 	}
-	return t, u, s.startLogin(w, r, u, f)
+	in.tokens, err = s.startLogin(w, r, in.user, f)
+	return t, in, err
 }
 
 // ticketHolder uses the ticket up and returns the account that it opens, as it

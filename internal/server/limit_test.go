@@ -22,7 +22,7 @@ func limitedWorld(t *testing.T, n int, at AtLimit) *world {
 	c := w.Config
 	limits := c.Sessions.Limits()
 	limits.PerUser = n
-	c.Sessions = session.NewManager(w.db.Sessions(), w.db.Ledger(), limits, w.clock.Now)
+	c.Sessions = session.NewManager(w.db.Sessions(), w.db.Ledger(), limits, w.clock.Now, session.WithRefreshKey(refreshKey))
 	c.AtLimit = at
 	c.Limiter = limit.NewMemory(1000, w.clock.Now)
 	var err error

@@ -8,12 +8,15 @@ import (
 	"gatehouse/internal/user"
 )
 
-// loginForm is what is typed at /login.
+// loginForm is what is typed at /login, or sent by a program.
 type loginForm struct {
 	login    string // username or e-mail address
 	password string
 	remember bool
 	next     string // "" or a path on this site
+	// Of a program alone.
+	carrier session.Carrier // "": cookie
+	client  string
 }
 
 func parseLogin(r *http.Request) (loginForm, error) {
@@ -54,28 +57,33 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if missing := f.missing(); len(missing) > 0 {
 		return s.loginPage(w, r, http.StatusUnprocessableEntity, f, "", s.translator(r).invalid(missing))
 	}
-	u, err := s.logIn(w, r, f)
+	in, err := s.logIn(w, r, f)
 	switch {
 	case errors.Is(err, session.ErrLimit) && s.AtLimit.asks():
-		return s.askWhichToEnd(w, r, s.newTicket(u, f))
+		return s.askWhichToEnd(w, r, s.newTicket(in.user, f))
 	case err != nil:
 		return s.refusedLogin(w, r, f, err)
 	}
 	return seeOther(w, f.after())
 }
 
+// loggedIn is what a log-in has come to.
+type loggedIn struct {
+	user   user.User
+	tokens *apiTokens // nil: a cookie was set
+}
+
 // logIn checks the password and starts the session: the errors of checkLogin,
-// session.ErrEpoch, and session.ErrLimit, for which alone u counts.
-func (s *Server) logIn(w http.ResponseWriter, r *http.Request, f loginForm) (user.User, error) {
-	u, err := s.checkLogin(r, f)
-	if err != nil {
-		return u, err
+// session.ErrEpoch, and session.ErrLimit, for which alone the user counts.
+func (s *Server) logIn(w http.ResponseWriter, r *http.Request, f loginForm) (in loggedIn, err error) {
+	if in.user, err = s.checkLogin(r, f); err != nil {
+		return in, err
 	}
-	err = s.startLogin(w, r, u, f)
+	in.tokens, err = s.startLogin(w, r, in.user, f)
 	if errors.Is(err, session.ErrLimit) {
-		s.noteFull(r, u.ID, s.AtLimit.asks())
+		s.noteFull(r, in.user.ID, s.AtLimit.asks())
 	}
-	return u, err
+	return in, err
 }
 
 // checkLogin reserves a try and checks the password: *tooManyError,
@@ -92,14 +100,18 @@ func (s *Server) checkLogin(r *http.Request, f loginForm) (user.User, error) {
 	return u, err
 }
 
-// startLogin starts the session of a log-in whose password has been checked.
-func (s *Server) startLogin(w http.ResponseWriter, r *http.Request, u user.User, f loginForm) error {
-	err := s.startSession(w, r, session.New{User: u, Remember: f.remember, Replace: s.AtLimit == ReplaceOldest})
-	if err != nil {
-		return err
+// startLogin starts the session of a log-in whose password has been checked. It
+// sets a cookie or returns tokens.
+func (s *Server) startLogin(w http.ResponseWriter, r *http.Request, u user.User, f loginForm) (*apiTokens, error) {
+	n := session.New{User: u, Remember: f.remember, Replace: s.AtLimit == ReplaceOldest, Client: f.client}
+	if f.carrier == session.Bearer {
+		return s.startBearer(r, n)
+	}
+	if err := s.startSession(w, r, n); err != nil {
+		return nil, err
 	}
 	s.rememberDevice(w, r, f.login)
-	return nil
+	return nil, nil
 }
 
 func (f loginForm) missing() map[string]string {

@@ -39,6 +39,6 @@ func (s *Server) endThis(r *http.Request) (*http.Request, session.Receipt, error
 
 // loggedOut clears the cookie and leads to the log-in page.
 func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, why session.Reason) error {
-	s.cookies.Forget(r.Context(), w)
+	s.forget(w, r)
 	return seeOther(w, loginURL("", why))
 }

@@ -69,7 +69,7 @@ func (s *Server) signedInBase(r *http.Request, titleKey, section string) Base {
 func deviceRows(sessions []session.Session, current session.ID) []DeviceRow {
 	rows := make([]DeviceRow, 0, len(sessions))
 	for _, one := range sessions {
-		row := DeviceRow{Session: one, Current: one.ID == current, Icon: deviceIcon(one.Device)}
+		row := DeviceRow{Session: one, Current: one.ID == current, Icon: iconOf(one)}
 		if row.Current {
 			rows = slices.Insert(rows, 0, row)
 		} else {
@@ -113,7 +113,7 @@ func (s *Server) endOwn(r *http.Request, id session.ID) (session.Receipt, error)
 		return session.Receipt{}, errNotFound
 	}
 	receipt, err := s.Sessions.End(r.Context(), []session.ID{id}, session.Why{Reason: session.Logout, Actor: mine.User})
-	e := audit.Event{Kind: audit.SessionEnded, User: mine.User, Actor: mine.User, Detail: audit.Detail{Target: sessions[at].Device.String()}}
+	e := audit.Event{Kind: audit.SessionEnded, User: mine.User, Actor: mine.User, Detail: audit.Detail{Target: sessions[at].Name()}}
 	if id == mine.ID {
 		e.Kind, e.Detail = audit.Logout, audit.Detail{}
 	}

@@ -44,7 +44,7 @@ func (s *Server) noteRoom(r *http.Request, u user.ID, one session.Session, chose
 		ended = 0
 	}
 	s.noteEnd(r, audit.Event{Kind: audit.SessionEnded, User: u, Actor: u,
-		Detail: audit.Detail{Room: chosen, Target: one.Device.String()}}, session.Receipt{Ended: ended}, err)
+		Detail: audit.Detail{Room: chosen, Target: one.Name()}}, session.Receipt{Ended: ended}, err)
 }
 
 // noteFull records a log-in with the right password that found no room, and

@@ -311,6 +311,7 @@ var bodies = map[string]func() any{
 	"signUp":           func() any { return new(signUpBody) },
 	"logIn":            func() any { return new(loginBody) },
 	"logInByTicket":    func() any { return new(chooseBody) },
+	"refresh":          func() any { return new(refreshBody) },
 	"logOut":           func() any { return new(struct{}) },
 	"changePassword":   func() any { return new(passwordBody) },
 	"endOtherSessions": func() any { return new(struct{}) },
@@ -416,7 +417,7 @@ func TestOpenAPIEnums(t *testing.T) {
 	}
 	// The views have the members that the document says.
 	for schema, view := range map[string]any{
-		"Me": apiMe{}, "Session": apiSession{}, "Device": apiDevice{}, "SessionList": apiSessions{}, "Receipt": apiReceipt{},
+		"Me": apiMe{}, "Tokens": apiTokens{}, "Session": apiSession{}, "Device": apiDevice{}, "SessionList": apiSessions{}, "Receipt": apiReceipt{},
 		"User": apiUser{}, "UserList": apiUsers{}, "Event": apiEvent{}, "EventList": apiEvents{}, "EventDetail": audit.Detail{}, "Flaw": apiFlaw{},
 	} {
 		var members []string

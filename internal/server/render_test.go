@@ -232,8 +232,8 @@ func TestRenderMyDevices(t *testing.T) {
 			t.Error("says 취소")
 		}
 		ends := regexp.MustCompile(`action="/mypage/sessions/[A-Za-z0-9_-]{43}/end"`).FindAllString(body, -1)
-		if len(ends) != 3 {
-			t.Errorf("%d buttons that end a session, want one for each of 3 other devices", len(ends))
+		if len(ends) != 5 {
+			t.Errorf("%d buttons that end a session, want one for each of 5 others", len(ends))
 		}
 	}
 }

@@ -28,6 +28,7 @@ func (s *Server) routes() *chi.Mux {
 	r.Get("/readyz", s.readyz)
 	r.Handle(staticPrefix+"*", s.staticFiles())
 	r.Get("/.well-known/change-password", s.page(s.changePasswordURL))
+	r.Get("/.well-known/jwks.json", s.page(s.jwks))
 	r.Post("/language", s.page(s.setLanguage))
 
 	r.Get("/", s.page(s.home))
@@ -82,6 +83,7 @@ func (s *Server) api(r chi.Router) {
 	r.Post("/api/v1/signup", s.page(s.apiSignUp))
 	r.Post("/api/v1/login", s.page(s.apiLogin))
 	r.Post("/api/v1/login/choose", s.page(s.apiLoginByTicket))
+	r.Post("/api/v1/refresh", s.page(s.apiRefresh))
 	r.Post("/api/v1/logout", s.page(s.apiLogout))
 
 	r.Group(func(r chi.Router) { // a live session

@@ -19,6 +19,7 @@ var access = map[string]struct{ stranger, user, admin string }{
 	"GET /readyz":                          {"200", "200", "200"},
 	"GET /static/*":                        {"404", "404", "404"},
 	"GET /.well-known/change-password":     {"303", "303", "303"},
+	"GET /.well-known/jwks.json":           {"200", "200", "200"},
 	"GET /setup":                           {"404", "404", "404"}, // an administrator exists
 	"GET /login":                           {"200", "303", "303"},
 	"GET /signup":                          {"200", "303", "303"},
@@ -44,6 +45,7 @@ var access = map[string]struct{ stranger, user, admin string }{
 	"POST /api/v1/signup":                              {"415", "415", "415"}, // an empty body that is not JSON
 	"POST /api/v1/login":                               {"415", "415", "415"},
 	"POST /api/v1/login/choose":                        {"415", "415", "415"},
+	"POST /api/v1/refresh":                             {"415", "415", "415"},
 	"POST /api/v1/logout":                              {"200", "200", "200"},
 	"POST /api/v1/password":                            {"401", "415", "415"},
 	"POST /api/v1/sessions/end-others":                 {"401", "200", "200"},

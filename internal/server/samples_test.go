@@ -3,6 +3,7 @@ package server
 import (
 	"html/template"
 	"net/netip"
+	"strings"
 	"time"
 
 	"gatehouse/internal/audit"
@@ -66,6 +67,11 @@ func samples(t *translator) []sample {
 		device(3, "minji.kim", "Safari", "iPadOS", "tablet", "198.51.100.7", 5*time.Hour, false, true),
 		device(4, "minji.kim", "", "", "unknown", "", 2*24*time.Hour, false, false),
 	}
+	api := device(8, "minji.kim", "curl", "", "terminal", "192.0.2.14", 4*time.Minute, false, false)
+	api.Carrier, api.Client = session.Bearer, "Nightly backup of the photo archive, 사진 보관함 백업 <"
+	oneWord := device(9, "minji.kim", "", "", "terminal", "192.0.2.14", 5*time.Minute, false, true)
+	oneWord.Carrier, oneWord.Client = session.Bearer, strings.Repeat("a", 60)
+	devices = append(devices, api, oneWord)
 	everyone := append([]DeviceRow{}, devices...)
 	everyone = append(everyone,
 		device(5, "hyunwoo", "Whale", "Windows", "desktop", "203.0.113.80", 12*time.Minute, false, true),
@@ -83,6 +89,8 @@ func samples(t *translator) []sample {
 		event(audit.Login, 20*time.Second, "Chrome · Windows", "203.0.113.24", "", "u1", audit.Detail{Remember: true}),
 		event(audit.LoginFailed, 4*time.Minute, "Chrome · Windows", "203.0.113.24", "", "", audit.Detail{}),
 		event(audit.SessionEnded, 3*time.Hour, "Edge · Windows", "203.0.113.9", "lost laptop", "u2", audit.Detail{Ended: 1, Target: "Safari · macOS"}),
+		event(audit.TokenReuse, 5*time.Hour, "curl", "192.0.2.14", "", "", audit.Detail{Ended: 1, Target: "Nightly backup"}),
+		event(audit.Login, 6*time.Hour, "curl", "192.0.2.14", "", "u1", audit.Detail{Bearer: true, Client: "Nightly backup"}),
 		event(audit.PasswordChange, 26*time.Hour, "Safari · iPadOS", "198.51.100.7", "", "u1", audit.Detail{Ended: 2}),
 		event(audit.RoleChange, 40*24*time.Hour, "", "", "", "", audit.Detail{From: user.RoleUser, To: user.RoleAdmin}),
 		event(audit.SignUp, 400*24*time.Hour, "KakaoTalk · Android", "2001:db8::7", "", "u1", audit.Detail{}),

@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/audit"
 	"gatehouse/internal/limit"
 	"gatehouse/internal/session"
+	"gatehouse/internal/token"
 	"gatehouse/internal/user"
 )
 
@@ -34,7 +35,10 @@ type Config struct {
 	Hub       *session.Hub // tells open pages of ends; whoever made it runs it
 	Audit     audit.Log
 	Limiter   limit.Limiter
-	Web       fs.FS // templates/, static/, locales/, api/
+	Issuer    *token.Issuer
+	Verifier  *token.Verifier
+	Keyring   *token.Keyring // of both; whoever made it runs it
+	Web       fs.FS          // templates/, static/, locales/, api/
 
 	// Ready are the stores that /readyz asks, by name.
 	Ready map[string]func(context.Context) error

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/limit"
+	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
 
@@ -28,8 +29,11 @@ type ticket struct {
 	Login    string     `json:"login"` // as typed
 	Remember bool       `json:"remember,omitempty"`
 	Next     string     `json:"next,omitempty"`
-	Until    int64      `json:"until"` // Unix ms
-	Number   string     `json:"number"`
+	// What a program asked for.
+	Carrier session.Carrier `json:"carrier,omitempty"`
+	Client  string          `json:"client,omitempty"`
+	Until   int64           `json:"until"` // Unix ms
+	Number  string          `json:"number"`
 }
 
 // ticketLife is how long a person may think. The limiter forgets a used ticket
@@ -42,13 +46,14 @@ func (s *Server) newTicket(u user.User, f loginForm) ticket {
 	return ticket{
 		User: u.ID, Epoch: u.Epoch,
 		Login: f.login, Remember: f.remember, Next: f.next,
+		Carrier: f.carrier, Client: f.client,
 		Until: s.Now().Add(ticketLife).UnixMilli(),
 	}
 }
 
 // form returns the log-in form that the ticket continues.
 func (t ticket) form() loginForm {
-	return loginForm{login: t.Login, remember: t.Remember, next: localPath(t.Next)}
+	return loginForm{login: t.Login, remember: t.Remember, next: localPath(t.Next), carrier: t.Carrier, client: t.Client}
 }
 
 // seal returns t as text, signed, with a number of its own: each is used once.

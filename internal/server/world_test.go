@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/limit"
 	"gatehouse/internal/session"
 	"gatehouse/internal/store/sqldb"
+	"gatehouse/internal/token"
 	"gatehouse/internal/user"
 	"gatehouse/web"
 )
@@ -50,6 +51,11 @@ func (c *clock) advance(d time.Duration) {
 
 const publicURL = "http://localhost:8080"
 
+// parties are those of the access tokens.
+var parties = token.Parties{Issuer: publicURL, Audience: publicURL}
+
+var refreshKey = [32]byte([]byte("refresh tokens are made by this!"))
+
 // newWorld starts a server; change may adjust its parts before.
 func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
@@ -65,7 +71,13 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	public, err := url.Parse(publicURL)
 	must(t, err)
 	limits := session.Limits{Idle: time.Hour, Lifetime: 12 * time.Hour, RememberIdle: 14 * 24 * time.Hour, RememberLifetime: 30 * 24 * time.Hour}
-	sessions := session.NewManager(db.Sessions(), db.Ledger(), limits, w.clock.Now)
+	sessions := session.NewManager(db.Sessions(), db.Ledger(), limits, w.clock.Now, session.WithRefreshKey(refreshKey))
+	keys := token.NewKeyring(token.KeyringConfig{Keys: db.SigningKeys(), Alg: token.EdDSA, Rotation: 30 * 24 * time.Hour, Log: slog.New(slog.DiscardHandler), Now: w.clock.Now})
+	must(t, keys.Start(ctx, db.SigningKeys()))
+	issuer, err := token.NewIssuer(keys, parties, time.Minute)
+	must(t, err)
+	verifier, err := token.NewVerifier(keys, parties, 100)
+	must(t, err)
 	c := Config{
 		PublicURL:  public,
 		SignUp:     true,
@@ -77,6 +89,9 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		Hub:        session.NewHub(sessions, 100*time.Millisecond),
 		Audit:      db.Audit(),
 		Limiter:    limit.Off{},
+		Issuer:     issuer,
+		Verifier:   verifier,
+		Keyring:    keys,
 		Web:        web.Files,
 		Ready:      map[string]func(context.Context) error{"database": db.Ping},
 		Log:        slog.New(slog.NewTextHandler(w.log, nil)),

@@ -74,6 +74,20 @@ func (m *Manager) RenewBearer(ctx context.Context, s Session, epoch user.Epoch) 
 	return next, token, nil
 }
 
+// LoadBearer checks the session called id, which an access token names, and
+// returns a context that carries it, as Cookies.Load does for a cookie. ErrCarrier
+// if it is a session in a cookie; *EndedError, ErrUnavailable as Check.
+func (m *Manager) LoadBearer(ctx context.Context, id ID) (context.Context, error) {
+	s, err := m.Check(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if s.Carrier != Bearer {
+		return nil, ErrCarrier
+	}
+	return &visit{Context: ctx, session: s}, nil
+}
+
 // newID returns the id of a token that nobody has: it is forgotten here.
 func newID() ID {
 	var token [32]byte

@@ -77,13 +77,22 @@ func (v *visit) Value(key any) any {
 	return v.Context.Value(key)
 }
 
-// FromContext returns the session that Load found for this request.
+// FromContext returns the session that Load, or LoadBearer, found for this
+// request.
 func FromContext(ctx context.Context) (Session, bool) {
 	v := visitOf(ctx)
 	if v == nil || v.over {
 		return Session{}, false
 	}
 	return v.session, true
+}
+
+// Leave leaves nothing of the request's session to commit: for one that this
+// request has ended or renewed.
+func Leave(ctx context.Context) {
+	if v := visitOf(ctx); v != nil {
+		v.over = true
+	}
 }
 
 // Load checks the session whose token the request's cookie carries and returns a
@@ -153,7 +162,8 @@ func (c *Cookies) PopString(ctx context.Context, key string) string {
 }
 
 // Commit writes what the handler changed, or else moves the idle deadline if
-// that is due: at most one write. *EndedError if the session has ended since
+// that is due: at most one write. It does the latter for a bearer session, too,
+// in which handlers keep nothing. *EndedError if the session has ended since
 // Load; then the handler's answer must not be sent.
 func (c *Cookies) Commit(ctx context.Context) error {
 	v := visitOf(ctx)
@@ -225,9 +235,7 @@ func (c *Cookies) issue(ctx context.Context, w http.ResponseWriter, v *visit) (S
 // Forget clears the cookie and leaves nothing of the request's session to
 // commit: for log-out, and for a session that has ended.
 func (c *Cookies) Forget(ctx context.Context, w http.ResponseWriter) {
-	if v := visitOf(ctx); v != nil {
-		v.over = true
-	}
+	Leave(ctx)
 	c.fresh.WriteSessionCookie(ctx, w, "", time.Time{})
 	// Chromium keeps pages for Back in spite of no-store. It drops them when an
 	// HttpOnly cookie is set, but not when one is deleted (measured with 156);

@@ -24,6 +24,8 @@ var (
 	// ErrToken: the text is not a refresh token that this installation gave
 	// out, or the session has no such token.
 	ErrToken = errors.New("session: not a refresh token")
+	// ErrCarrier: the session does not travel in this way.
+	ErrCarrier = errors.New("session: another carrier")
 	// ErrReuse: a refresh token was shown that had been spent. Stores return
 	// it; the Manager ends the session for it.
 	ErrReuse = errors.New("session: refresh token was spent before")

@@ -91,6 +91,15 @@ type Session struct {
 	Data []byte
 }
 
+// Name returns what lists call the session: the name that its client gave
+// itself, else its device. Empty if nothing is known.
+func (s Session) Name() string {
+	if s.Client != "" {
+		return s.Client
+	}
+	return s.Device.String()
+}
+
 // IdleDeadline returns when the session ends unless it is seen again.
 func (s Session) IdleDeadline() time.Time { return s.LastSeen.Add(s.Idle) }
 

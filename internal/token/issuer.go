@@ -36,6 +36,13 @@ func NewIssuer(keys *Keyring, p Parties, lifetime time.Duration) (*Issuer, error
 	return &Issuer{keys, p, lifetime}, nil
 }
 
+// Ready returns ErrUnavailable if Issue would: for whoever has something to
+// spend before it.
+func (i *Issuer) Ready() error {
+	_, err := i.keys.set.Load().signs(i.keys.now())
+	return err
+}
+
 // Issue returns an access token for s, and what it says. It expires with the
 // session's absolute deadline if that comes first, for readers who do not ask
 // about the session. ErrUnavailable, if this node cannot know which key signs.

@@ -45,6 +45,7 @@ type generationConn struct {
 	server     string
 	proven     time.Time
 	used       time.Time // when it was put back into the pool
+	finder     *finder   // made when first needed
 }
 
 // DoWithTimeout passes redigo's optional interface through the wrapper.
@@ -82,7 +83,7 @@ func (c *client) admit(ctx context.Context, conn *generationConn) (*generationCo
 	if c.gate == nil {
 		return conn, nil
 	}
-	server, err := serverOf(conn)
+	server, err := serverOf(boundTo(ctx, conn))
 	if err == nil {
 		// Before anything is asked about the new server: from here on no end
 		// can be carried out on the one before and be noted on this one.
@@ -116,9 +117,12 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time
 	if now.Sub(conn.proven) < compareEvery {
 		return nil
 	}
+	if !now.Before(deadline) {
+		return nil // nobody will ask anything through it any more (boundConn), so keep it
+	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	if server, err := serverOf(conn); err != nil {
+	if server, err := serverOf(boundConn{conn, deadline}); err != nil {
 		return err
 	} else if server != conn.server {
 		return errStale // it has been a replica meanwhile
@@ -137,6 +141,15 @@ type boundConn struct {
 	deadline time.Time
 }
 
+// boundTo bounds what is asked about a connection before it is lent: a pool of
+// them, all to a server that has frozen, is tried one after the other.
+func boundTo(ctx context.Context, conn redis.Conn) redis.Conn {
+	if d, ok := ctx.Deadline(); ok {
+		return boundConn{conn, d}
+	}
+	return conn
+}
+
 // Do sends a command and waits for the reply until the deadline.
 func (c boundConn) Do(cmd string, args ...any) (any, error) {
 	left := time.Until(c.deadline)
@@ -144,6 +157,16 @@ func (c boundConn) Do(cmd string, args ...any) (any, error) {
 		return nil, context.DeadlineExceeded
 	}
 	return redis.DoWithTimeout(c.Conn, left, cmd, args...)
+}
+
+// find returns the record of a session, as it is in Redis, and whether there is
+// one.
+func (c boundConn) find(id session.ID) ([]byte, bool, error) {
+	lent := c.Conn.(*generationConn) // as lent by the pool
+	if lent.finder == nil {
+		lent.finder = newFinder(lent)
+	}
+	return lent.finder.find(id, c.deadline)
 }
 
 // eval runs a script by its hash, and by its text where the server has not

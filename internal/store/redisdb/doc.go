@@ -24,9 +24,8 @@
 // The server may be whichever Redis Sentinel has made the master (sentinel.go).
 // What it has forgotten when it comes, it is told again first (gate.go).
 //
-// A check is one GET, as in scs' redisstore, which is not asked for it only
-// because of what its way to a connection costs (store.go). Every write is a
-// script of ours (scripts.go) that decides and writes in one atomic step, because
+// A check is one GET, by scs' redisstore (find.go). Every write is a script of
+// ours (scripts.go) that decides and writes in one atomic step, because
 // redisstore's commit is an unconditional SET, which brings ended sessions back.
 //
 // It must not know HTTP or SQL.

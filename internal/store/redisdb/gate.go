@@ -103,7 +103,7 @@ func (g *gate) prove(ctx context.Context, c *generationConn) error {
 	if err != nil {
 		return err
 	}
-	p, err := positionOf(c)
+	p, err := positionOf(boundTo(ctx, c))
 	for try := 0; err == nil; try++ {
 		switch {
 		case p.ledger != "" && p.ledger != g.name:
@@ -119,7 +119,7 @@ func (g *gate) prove(ctx context.Context, c *generationConn) error {
 		}
 		// The run that we join may have begun before we knew of least.
 		if err = g.catchUp(ctx, least); err == nil {
-			p, err = positionOf(c)
+			p, err = positionOf(boundTo(ctx, c))
 		}
 	}
 	return err

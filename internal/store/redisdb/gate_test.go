@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -223,6 +224,36 @@ func TestI5_AnotherNodesEnds(t *testing.T) {
 	g.end(id)
 	g.restartFrom(snapshot)
 	first.wantEnded("ended by the other node", id)
+}
+
+// Redis freezes while many connections lie in the pool, each of which is asked how
+// far its server is before it is lent again. They share the time of one operation.
+func TestI6_FrozenServerAndAPoolOfConnections(t *testing.T) {
+	g := newGated(t)
+	id := g.login(g.user())
+	const many = 12
+	var all sync.WaitGroup
+	for range many {
+		all.Go(func() {
+			for range 50 {
+				_, _ = g.Check(context.Background(), id)
+			}
+		})
+	}
+	all.Wait()
+	g.wantAlive("before", id)
+	time.Sleep(600 * time.Millisecond) // each has to be asked again by now
+	g.redis.Pause()
+	began := time.Now()
+	_, err := g.Check(context.Background(), id)
+	took := time.Since(began)
+	g.redis.Resume()
+	if !errors.Is(err, session.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+	if took > 900*time.Millisecond { // the limit is 300 ms, and the machine may be busy
+		t.Errorf("answered after %v", took)
+	}
 }
 
 // The ends of one Redis do not matter to a Redis of somebody else.

@@ -101,7 +101,7 @@ func (s *sentinels) dial(ctx context.Context) (redis.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := serverOf(c)
+	server, err := serverOf(boundTo(ctx, c))
 	if err == nil {
 		err = s.meet(server)
 	}

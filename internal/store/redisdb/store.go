@@ -134,7 +134,7 @@ var errEnded = &session.EndedError{Reason: session.Expired}
 // is not there.
 func (s *Store) Find(ctx context.Context, id session.ID) (found session.Session, err error) {
 	err = s.onMaster(ctx, id, func(c boundConn) error {
-		b, ok, err := find(c, id)
+		b, ok, err := c.find(id)
 		switch {
 		case err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE "):
 			return session.ErrUnreadable
@@ -147,17 +147,6 @@ func (s *Store) Find(ctx context.Context, id session.ID) (found session.Session,
 		return err
 	})
 	return found, err
-}
-
-// find is what redisstore's Find does, on a connection we have bounded.
-// redisstore asks a pool of redigo's for one, without a context or a deadline; to
-// lend it ours in a pool of one was a tenth of what a check allocates.
-func find(c boundConn, id session.ID) ([]byte, bool, error) {
-	b, err := redis.Bytes(c.Do("GET", "s:"+string(id)))
-	if errors.Is(err, redis.ErrNil) {
-		return nil, false, nil
-	}
-	return b, err == nil, err
 }
 
 // Save implements session.Store.

@@ -1,0 +1,710 @@
+package server
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gatehouse/internal/audit"
+	"gatehouse/internal/session"
+	"gatehouse/internal/token"
+	"gatehouse/internal/user"
+)
+
+// holder is a program that holds tokens. It shows its access token with every
+// request.
+type holder struct {
+	program
+	access, refresh string
+	id              session.ID
+}
+
+// holder logs in for tokens.
+func (w *world) holder(t *testing.T, name string) *holder {
+	t.Helper()
+	must(t, w.Keyring.Reload(context.Background())) // as its Run does, by another clock than the test's
+	h := &holder{program: w.client().program(t)}
+	h.keep(h.send("POST", "/api/v1/login", bearerLogin(name)))
+	return h
+}
+
+func bearerLogin(name string) string {
+	return fmt.Sprintf(`{"username":%q,"password":%q,"carrier":"bearer","client":"Backup job"}`, name, goodPassword)
+}
+
+// keep takes the tokens of an answer, which has to set no cookie.
+func (h *holder) keep(a answered) {
+	h.t.Helper()
+	a.want(200, "token_type", "Bearer", "expires_in", 60)
+	if len(a.Result().Cookies()) != 0 || len(h.cookies) != 0 {
+		h.t.Errorf("a cookie beside tokens: %v", a.Result().Cookies())
+	}
+	h.access, _ = a.body["access_token"].(string)
+	h.refresh, _ = a.body["refresh_token"].(string)
+	id, _ := a.body["session_id"].(string)
+	h.id = session.ID(id)
+	h.show(h.access)
+}
+
+// show sets what the program shows from now on.
+func (h *holder) show(access string) { h.header.Set("Authorization", "Bearer "+access) }
+
+// spend sends a refresh token and keeps nothing.
+func (h *holder) spend(refresh string) answered {
+	h.t.Helper()
+	return h.send("POST", "/api/v1/refresh", fmt.Sprintf(`{"refresh_token":%q}`, refresh))
+}
+
+func (h *holder) isIn() { h.t.Helper(); h.get("/api/v1/me").want(200, "session_id", h.id) }
+
+// isOut checks that neither token is worth anything.
+func (h *holder) isOut(what string, why session.Reason) {
+	h.t.Helper()
+	a := h.get("/api/v1/me").problem(401, "session-ended").want(401, "reason", why)
+	if got := a.Header().Get("WWW-Authenticate"); got != `Bearer error="invalid_token"` {
+		h.t.Errorf("%s: WWW-Authenticate %q", what, got)
+	}
+	h.spend(h.refresh).problem(401, "session-ended").want(401, "reason", why)
+	if h.t.Failed() {
+		h.t.Fatal(what)
+	}
+}
+
+func TestBearerLogInAndRefresh(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	h := w.holder(t, "alice")
+	h.get("/api/v1/me").want(200, "username", "alice", "role", "user", "session_id", h.id)
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(h.access, ".")[1])
+	must(t, err)
+	if strings.Contains(string(payload), "alice") {
+		t.Errorf("something personal in the access token: %s", payload)
+	}
+	list := h.get("/api/v1/sessions").want(200, "total", 1)
+	if !strings.Contains(list.Body.String(), `"current":true,"carrier":"bearer","client":"Backup job"`) {
+		t.Errorf("the list: %s", list.Body)
+	}
+	old := *h
+	h.keep(h.spend(h.refresh))
+	if h.access == old.access || h.refresh == old.refresh || h.id != old.id {
+		t.Error("a refresh brings the same tokens, or another session")
+	}
+	h.isIn()
+	h.show(old.access) // until it expires; the session is the same
+	h.isIn()
+	w.clock.advance(time.Minute)
+	h.get("/api/v1/me").problem(401, "access-token")
+	must(t, w.Keyring.Reload(t.Context()))
+	h.keep(h.spend(h.refresh))
+	h.isIn()
+	h.send("POST", "/api/v1/logout", "").want(200, "ended", 1)
+	h.isOut("logout", session.Logout)
+	h.send("POST", "/api/v1/logout", "").want(200, "ended", 0, "already_gone", 1) // harmless again
+}
+
+// Whatever ends the session, its access token is refused from then on, although
+// it has not expired, and its refresh token too.
+func TestBearerI10_EveryEndReachesTheTokens(t *testing.T) {
+	for what, end := range map[string]struct {
+		why session.Reason
+		by  func(w *world, h *holder, root, browser *client)
+	}{
+		"log-out": {session.Logout, func(_ *world, h *holder, _, _ *client) { h.send("POST", "/api/v1/logout", "").want(200, "ended", 1) }},
+		"its own end": {session.Logout, func(_ *world, h *holder, _, _ *client) {
+			h.send("DELETE", "/api/v1/sessions/"+string(h.id), "").want(200)
+		}},
+		"/mypage":                {session.Logout, func(_ *world, h *holder, _, b *client) { b.post("/mypage/sessions/" + string(h.id) + "/end") }},
+		"/mypage, others":        {session.Logout, func(_ *world, _ *holder, _, b *client) { b.post("/mypage/sessions/end-others") }},
+		"an administrator":       {session.Forced, func(_ *world, h *holder, root, _ *client) { root.post("/admin/sessions/" + string(h.id) + "/end") }},
+		"an administrator, user": {session.Forced, func(_ *world, _ *holder, root, _ *client) { root.post("/admin/users/alice/end-sessions") }},
+		"a filter":               {session.Forced, func(_ *world, _ *holder, root, _ *client) { root.post("/admin/sessions/end", "carrier", "bearer") }},
+		"everyone": {session.Forced, func(_ *world, h *holder, root, _ *client) {
+			root.program(h.t).send("POST", "/api/v1/admin/sessions/end", `{"all":true}`).want(200)
+		}},
+		"role": {session.Forced, func(_ *world, _ *holder, root, _ *client) { root.post("/admin/users/alice/role", "role", "admin") }},
+		"disabled": {session.Disabled, func(_ *world, _ *holder, root, _ *client) {
+			root.post("/admin/users/alice/disable")
+		}},
+		"password": {session.Password, func(_ *world, _ *holder, _, b *client) {
+			b.post("/mypage/password", "current", goodPassword, "password", "another good password 7")
+		}},
+		"a log-in in its place": {session.Replaced, func(_ *world, h *holder, _, _ *client) {
+			h.send("POST", "/api/v1/login", bearerLogin("alice")).want(200)
+		}},
+		"reuse": {session.Reuse, func(w *world, h *holder, _, _ *client) {
+			spent := h.refresh
+			h.keep(h.spend(spent))
+			h.keep(h.spend(h.refresh))
+			h.spend(spent).problem(401, "session-ended").want(401, "reason", "reuse")
+		}},
+		"expired": {session.Expired, func(w *world, _ *holder, _, _ *client) { w.clock.advance(40 * time.Second) }},
+	} {
+		w := newWorld(t)
+		if end.why == session.Expired {
+			w.idleAfter(t, 30*time.Second)
+		}
+		w.account("alice", user.RoleUser)
+		w.account("root1", user.RoleAdmin)
+		root, browser := w.loggedIn("root1"), w.loggedIn("alice")
+		h := w.holder(t, "alice")
+		h.isIn()
+		end.by(w, h, root, browser)
+		h.isOut(what, end.why)
+	}
+}
+
+// idleAfter makes sessions end when unseen for that long.
+func (w *world) idleAfter(t *testing.T, idle time.Duration) {
+	t.Helper()
+	c := w.Config
+	limits := c.Sessions.Limits()
+	limits.Idle = idle
+	c.Sessions = session.NewManager(w.db.Sessions(), w.db.Ledger(), limits, w.clock.Now, session.WithRefreshKey(refreshKey))
+	var err error
+	w.Server, err = New(c)
+	must(t, err)
+}
+
+// A request by token moves the idle deadline, as one by cookie does, and never
+// the absolute one.
+func TestBearerI8_UseKeepsTheSession(t *testing.T) {
+	w := newWorld(t)
+	w.idleAfter(t, 30*time.Second)
+	w.account("alice", user.RoleUser)
+	h := w.holder(t, "alice")
+	began, err := w.Sessions.Check(t.Context(), h.id)
+	must(t, err)
+	for range 2 {
+		w.clock.advance(20 * time.Second)
+		h.isIn()
+	}
+	now, err := w.Sessions.Check(t.Context(), h.id)
+	must(t, err)
+	if want := w.clock.Now().Truncate(time.Millisecond); !now.LastSeen.Equal(want) || !now.Deadline.Equal(began.Deadline) {
+		t.Errorf("seen %v, want %v; deadline %v, then %v", now.LastSeen, want, began.Deadline, now.Deadline)
+	}
+	w.clock.advance(15 * time.Second)
+	h.isIn()
+	w.clock.advance(20 * time.Second) // the token has expired by now, and the session has not
+	must(t, w.Keyring.Reload(t.Context()))
+	h.keep(h.spend(h.refresh))
+	w.clock.advance(31 * time.Second)
+	var ended *session.EndedError
+	if _, err := w.Sessions.LoadBearer(t.Context(), h.id); !errors.As(err, &ended) { // before anything is done for it
+		t.Errorf("loaded past its deadline: %v", err)
+	}
+	h.isOut("unused", session.Expired)
+}
+
+// A new password: this session goes on by new tokens, and nothing else does.
+func TestBearerI9_PasswordChange(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	h, other, browser := w.holder(t, "alice"), w.holder(t, "alice"), w.loggedIn("alice")
+	old := *h
+	h.send("POST", "/api/v1/password", `{"current":"wrong","password":"another good password 7"}`).problem(422, "invalid", "#/current current_wrong")
+	h.isIn()
+	h.keep(h.send("POST", "/api/v1/password", `{"current":"`+goodPassword+`","password":"another good password 7"}`).want(200, "ended", 2))
+	h.isIn()
+	if h.id == old.id {
+		t.Error("the session goes on under its old id")
+	}
+	stale := w.client().program(t)
+	stale.header.Set("Authorization", "Bearer "+old.access)
+	stale.get("/api/v1/me").problem(401, "session-ended").want(401, "reason", "replaced")
+	h.spend(old.refresh).problem(401, "session-ended").want(401, "reason", "replaced")
+	other.isOut("the other program", session.Password)
+	browser.isOut(t, session.Password)
+	h.keep(h.spend(h.refresh))
+	h.isIn()
+}
+
+// Without keys to sign by nothing is spent for tokens that cannot be made.
+func TestBearerI6_NoKeysSpendNothing(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	h := w.holder(t, "alice")
+	w.clock.advance(2 * time.Minute) // in which the list of keys could not be read
+	h.spend(h.refresh).problem(503, "unavailable")
+	w.client().program(t).send("POST", "/api/v1/login", bearerLogin("alice")).problem(503, "unavailable")
+	w.clock.advance(time.Hour / 2) // past every grace
+	must(t, w.Keyring.Reload(t.Context()))
+	h.keep(h.spend(h.refresh))
+	h.isIn()
+	if n := len(must1(w.Sessions.List(t.Context(), must1(w.Sessions.Check(t.Context(), h.id)).User))); n != 1 {
+		t.Errorf("%d sessions, want the one", n)
+	}
+}
+
+func must1[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// A store that is away is 503 and no word on the session.
+func TestBearerI6_StoreAway(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	h := w.holder(t, "alice")
+	w.Server.Sessions = session.NewManager(awayStore{}, w.db.Ledger(), w.Sessions.Limits(), w.clock.Now, session.WithRefreshKey(refreshKey))
+	for _, a := range []answered{h.get("/api/v1/me"), h.spend(h.refresh), h.send("POST", "/api/v1/logout", ""), h.send("POST", "/api/v1/login", bearerLogin("alice"))} {
+		a.problem(503, "unavailable")
+		if a.Header().Get("Retry-After") == "" || a.Header().Get("WWW-Authenticate") != "" {
+			t.Errorf("headers %v", a.Header())
+		}
+	}
+}
+
+// A hundred requests find the access token expired and refresh at once: one
+// rotates, all get its successor, nobody is logged out.
+func TestBearerParallelRefreshes(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	h := w.holder(t, "alice")
+	var mu sync.Mutex
+	got := map[string]int{}
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			r := httptest.NewRequest("POST", "/api/v1/refresh", strings.NewReader(fmt.Sprintf(`{"refresh_token":%q}`, h.refresh)))
+			r.Header.Set("Content-Type", "application/json")
+			rec := httptest.NewRecorder()
+			w.ServeHTTP(rec, r)
+			var a apiTokens
+			err := json.Unmarshal(rec.Body.Bytes(), &a)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil || rec.Code != 200 {
+				t.Errorf("%d %s", rec.Code, rec.Body)
+			}
+			got[a.RefreshToken]++
+		})
+	}
+	all.Wait()
+	if len(got) != 1 {
+		t.Fatalf("successors: %v", got)
+	}
+	now, err := w.Sessions.Check(t.Context(), h.id)
+	must(t, err)
+	if now.Refresh.Generation != 2 {
+		t.Errorf("%d rotations, want 1", now.Refresh.Generation-1)
+	}
+	h.isIn()
+	for next := range got {
+		h.keep(h.spend(next))
+	}
+	h.isIn()
+}
+
+// An answer is lost, so the token is shown again: whoever does so within the
+// grace goes on.
+func TestBearerDroppedResponseRetried(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	h := w.holder(t, "alice")
+	for i := range 100 {
+		lost := h.spend(h.refresh).want(200)
+		w.clock.advance(session.RefreshGrace - time.Millisecond)
+		must(t, w.Keyring.Reload(t.Context()))
+		before := h.refresh
+		h.keep(h.spend(h.refresh))
+		if h.refresh != lost.body["refresh_token"] || h.refresh == before {
+			t.Fatalf("retry %d: another successor than the lost one", i)
+		}
+		h.isIn()
+	}
+}
+
+// A token spent earlier is shown once more, by a thief or by the owner after the
+// thief: the session ends, with all its tokens, and its owner can see why.
+func TestBearerAttackReplay(t *testing.T) {
+	for what, replay := range map[string]func(w *world, h *holder, first string) answered{
+		"an older generation": func(_ *world, h *holder, first string) answered {
+			h.keep(h.spend(h.refresh))
+			return h.spend(first)
+		},
+		"the one before, after the grace": func(w *world, h *holder, first string) answered {
+			w.clock.advance(session.RefreshGrace)
+			return h.spend(first)
+		},
+	} {
+		w := newWorld(t)
+		w.account("alice", user.RoleUser)
+		browser := w.loggedIn("alice")
+		h := w.holder(t, "alice")
+		first := h.refresh
+		h.keep(h.spend(first))
+		replay(w, h, first).problem(401, "session-ended").want(401, "reason", "reuse")
+		h.isOut(what, session.Reuse)
+		h.spend(first).problem(401, "session-ended")
+		events, _, err := w.Audit.Search(t.Context(), audit.Query{Kinds: []audit.Kind{audit.TokenReuse}})
+		must(t, err)
+		if len(events) != 1 || events[0].Username != "alice" || events[0].Detail.Target != "Backup job" || events[0].Detail.Ended != 1 || events[0].By() != audit.ByNobody {
+			t.Errorf("%s: audit: %+v", what, events)
+		}
+		wantText(t, browser.get("/mypage"), "Logged out: a used refresh token was shown again")
+		browser.isIn(t) // another session of the same person is none of its business
+	}
+}
+
+// What is no access token of ours is refused whoever else the request may be,
+// and costs nobody their log-in.
+func TestBearerAttackForgedTokens(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	root := w.account("root1", user.RoleAdmin)
+	h, browser := w.holder(t, "alice"), w.loggedIn("alice")
+	part := strings.Split(h.access, ".")
+	encode := base64.RawURLEncoding.EncodeToString
+	head := func(with string) string { return encode([]byte(`{"alg":"EdDSA",` + with + `}`)) }
+	var header struct{ KID string }
+	must(t, json.Unmarshal(must1(base64.RawURLEncoding.DecodeString(part[0])), &header))
+	payload := string(must1(base64.RawURLEncoding.DecodeString(part[1])))
+	hmacOf := func(secret []byte) string {
+		text := encode([]byte(`{"alg":"HS256","typ":"at+jwt","kid":"`+header.KID+`"}`)) + "." + part[1]
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(text))
+		return text + "." + encode(mac.Sum(nil))
+	}
+	var keys struct{ Keys []struct{ X string } }
+	must(t, json.Unmarshal(w.Keyring.JWKS(), &keys))
+	public := must1(base64.RawURLEncoding.DecodeString(keys.Keys[0].X))
+	// A genuine signature under what we would never sign.
+	cookie := must1(w.Sessions.Check(t.Context(), browser.session()))
+	inCookie, _, err := w.Issuer.Issue(cookie)
+	must(t, err)
+	swapped := must1(w.Sessions.Check(t.Context(), h.id))
+	swapped.User = root.ID
+	ofOther, _, err := w.Issuer.Issue(swapped)
+	must(t, err)
+	elsewhere, err := token.NewIssuer(w.Keyring, token.Parties{Issuer: publicURL, Audience: "https://other.example"}, time.Minute)
+	must(t, err)
+	forOther, _, err := elsewhere.Issue(must1(w.Sessions.Check(t.Context(), h.id)))
+	must(t, err)
+
+	for name, text := range map[string]string{
+		"nothing":                          "",
+		"alg none":                         encode([]byte(`{"alg":"none","typ":"at+jwt","kid":"`+header.KID+`"}`)) + "." + part[1] + ".",
+		"signature stripped":               part[0] + "." + part[1] + ".",
+		"signature of zeros":               part[0] + "." + part[1] + "." + encode(make([]byte, 64)),
+		"role raised":                      part[0] + "." + encode([]byte(strings.Replace(payload, `"user"`, `"admin"`, 1))) + "." + part[2],
+		"another session":                  part[0] + "." + encode([]byte(strings.Replace(payload, string(h.id), string(browser.session()), 1))) + "." + part[2],
+		"HMAC with the public key":         hmacOf(public),
+		"HMAC with the public key as text": hmacOf([]byte(keys.Keys[0].X)),
+		"HMAC with the key set":            hmacOf(w.Keyring.JWKS()),
+		"a key in its header":              head(`"typ":"at+jwt","kid":"`+header.KID+`","jwk":{"kty":"OKP"}`) + "." + part[1] + "." + part[2],
+		"jku":                              head(`"typ":"at+jwt","kid":"`+header.KID+`","jku":"http://127.0.0.1:1/"`) + "." + part[1] + "." + part[2],
+		"kid is a path":                    head(`"typ":"at+jwt","kid":"../../dev/null"`) + "." + part[1] + "." + part[2],
+		"another typ":                      head(`"typ":"JWT","kid":"`+header.KID+`"`) + "." + part[1] + "." + part[2],
+		"dots":                             strings.Repeat(".", 3000),
+		"a refresh token":                  h.refresh,
+		"the token of a cookie":            browser.cookies["__Host-session"].Value,
+		"a session id":                     string(h.id),
+		"the id of a session in a cookie":  inCookie,
+		"another user's id":                ofOther,
+		"for another audience":             forOther,
+		"twice":                            h.access + "," + h.access,
+		"a tab before":                     "\t" + h.access,
+		"in quotes":                        `"` + h.access + `"`,
+		"with its scheme again":            "Bearer " + h.access,
+	} {
+		p := w.client().program(t)
+		p.cookies["__Host-session"] = browser.cookies["__Host-session"]
+		p.header.Set("Authorization", "Bearer "+text)
+		a := p.get("/api/v1/me").problem(401, "access-token")
+		if got := a.Header().Get("WWW-Authenticate"); got != `Bearer error="invalid_token"` || len(a.Result().Cookies()) != 0 {
+			t.Errorf("%s: WWW-Authenticate %q, cookies %v", name, got, a.Result().Cookies())
+		}
+		p.send("POST", "/api/v1/sessions/end-others", "").problem(401, "access-token")
+		p.get("/api/v1/admin/users").problem(401, "access-token")
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+	for name, refresh := range map[string]string{
+		"an access token": h.access, "nothing": "", "the token of a cookie": browser.cookies["__Host-session"].Value,
+		"a session id": string(h.id), "flipped": h.refresh[:100] + "A" + h.refresh[101:], "long": strings.Repeat("A", 60_000),
+	} {
+		a := h.spend(refresh).problem(401, "refresh-token")
+		if t.Failed() {
+			t.Fatal(name, a.Body)
+		}
+	}
+	h.isIn()
+	browser.isIn(t)
+	if !strings.Contains(w.log.String(), "it names a session in a cookie") || strings.Contains(w.log.String(), part[2]) {
+		t.Error("the log does not say why, or shows a token")
+	}
+}
+
+// A JWT in the cookie is nothing, nor is anything of a bearer session, and a
+// token in the query or in a body is not read.
+func TestBearerAttackInTheWrongPlace(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	h := w.holder(t, "alice")
+	for _, value := range []string{h.access, h.refresh, string(h.id), strings.Split(h.access, ".")[2]} {
+		p := w.client().program(t)
+		p.cookies["__Host-session"] = &http.Cookie{Name: "__Host-session", Value: value}
+		if a := p.get("/api/v1/me"); a.Code != 401 {
+			t.Errorf("%.20s… in the cookie: %d", value, a.Code)
+		}
+	}
+	p := w.client().program(t)
+	p.get("/api/v1/me?access_token="+h.access).problem(401, "unauthorized")
+	p.get("/api/v1/me?Authorization=Bearer+"+h.access).problem(401, "unauthorized")
+	p.send("POST", "/api/v1/sessions/end-others", `{"access_token":"`+h.access+`"}`).problem(401, "unauthorized")
+	if strings.Contains(w.log.String(), h.access) {
+		t.Error("a token is in the log")
+	}
+	// A page has no use for it, and the event stream of pages neither.
+	c := w.client()
+	c.header.Set("Authorization", "Bearer "+h.access)
+	wantRedirect(t, c.get("/mypage"), "/login?next=%2Fmypage")
+	wantStatus(t, c.get("/mypage/events"), http.StatusUnauthorized)
+	wantRedirect(t, c.post("/mypage/sessions/end-others"), "/login?next=%2Fmypage")
+	browser := w.loggedIn("alice")
+	browser.header.Set("Authorization", "Basic cHJveHk6cHc=") // the password of a proxy in front
+	browser.isIn(t)
+}
+
+// One header, one scheme in any case, one token.
+func TestBearerAuthorizationHeader(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	h := w.holder(t, "alice")
+	for value, want := range map[string]string{
+		"bearer " + h.access: "", "BEARER " + h.access: "", "bEaReR " + h.access: "", "Bearer   " + h.access: "",
+		"Bearer": "access-token", "Bearer ": "access-token", "Bearer\t" + h.access: "unauthorized", "Bearer" + h.access: "unauthorized",
+		"": "unauthorized", h.access: "unauthorized", "Token " + h.access: "unauthorized", "Basic " + h.access: "unauthorized", "DPoP " + h.access: "unauthorized",
+		"Bearer " + h.access + " ": "access-token", "Bearer " + h.access + ", Basic x": "access-token",
+	} {
+		p := w.client().program(t)
+		p.header["Authorization"] = []string{value}
+		a := p.get("/api/v1/me")
+		if want == "" {
+			a.want(200, "username", "alice")
+		} else {
+			a.problem(401, want)
+		}
+		challenge := map[string]string{"access-token": `Bearer error="invalid_token"`, "unauthorized": "Bearer"}[want]
+		if got := a.Header().Get("WWW-Authenticate"); got != challenge {
+			t.Errorf("%.20q: WWW-Authenticate %q", value, got)
+		}
+		if t.Failed() {
+			t.Fatalf("%.30q", value)
+		}
+	}
+	p := w.client().program(t)
+	p.header["Authorization"] = []string{"Bearer " + h.access, "Bearer " + h.access}
+	p.get("/api/v1/me").problem(401, "access-token")
+	p.header["Authorization"] = []string{"Basic x", "Bearer " + h.access}
+	p.get("/api/v1/me").problem(401, "access-token")
+}
+
+// With the header Authorization the cookie is as if it were not there: it is
+// neither believed nor cleared.
+func TestBearerBesideACookie(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	w.account("bobby", user.RoleUser)
+	alice := w.loggedIn("alice")
+	bob := w.holder(t, "bobby")
+	both := alice.program(t)
+	both.header.Set("Authorization", "Bearer "+bob.access)
+	both.get("/api/v1/me").want(200, "username", "bobby")
+	if got := both.get("/api/v1/sessions").ids(); !slices.Equal(got, []string{string(bob.id)}) {
+		t.Errorf("sessions %v", got)
+	}
+	both.send("POST", "/api/v1/logout", "").want(200, "ended", 1)
+	both.get("/api/v1/me").problem(401, "session-ended")
+	both.send("POST", "/api/v1/logout", "").want(200, "already_gone", 1)
+	both.header.Set("Authorization", "Bearer junk")
+	both.get("/api/v1/me").problem(401, "access-token")
+	both.send("POST", "/api/v1/logout", "").problem(401, "access-token")
+	// A refresh says nothing about a cookie either.
+	both.header.Del("Authorization")
+	both.send("POST", "/api/v1/refresh", fmt.Sprintf(`{"refresh_token":%q}`, bob.refresh)).problem(401, "session-ended")
+	if both.cookies["__Host-session"] == nil {
+		t.Fatal("the cookie is cleared")
+	}
+	alice.isIn(t)
+	// A log-in for tokens leaves the browser's session alone, and the other way
+	// round.
+	both.send("POST", "/api/v1/login", bearerLogin("alice")).want(200)
+	alice.isIn(t)
+	carol := w.holder(t, "bobby")
+	carol.send("POST", "/api/v1/login", credentials("bobby")).want(200)
+	delete(carol.cookies, "__Host-session")
+	carol.isIn()
+}
+
+// Another site's page can send no access token by itself, so whoever shows one
+// may come from anywhere. It opens nothing for the cookie.
+func TestBearerAttackFromAnotherSite(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	h, victim := w.holder(t, "alice"), w.loggedIn("alice").program(t)
+	h.header.Set("Origin", "https://evil.example")
+	h.header.Set("Sec-Fetch-Site", "cross-site")
+	h.send("DELETE", "/api/v1/sessions/"+string(w.holder(t, "alice").id), "").want(200)
+	h.isIn()
+	for _, authorization := range []string{"", "Basic YWxpY2U6cHc=", "Bearer junk"} {
+		victim.header = http.Header{"Origin": {"https://evil.example"}}
+		want := "cross-origin"
+		if authorization != "" {
+			victim.header.Set("Authorization", authorization)
+		}
+		if strings.HasPrefix(authorization, "Bearer") {
+			want = "access-token"
+		}
+		status := map[string]int{"cross-origin": 403, "access-token": 401}[want]
+		victim.send("POST", "/api/v1/sessions/end-others", "").problem(status, want)
+		victim.send("POST", "/api/v1/logout", "").problem(status, want)
+		// Nobody is logged in to an attacker's account.
+		victim.send("POST", "/api/v1/login", credentials("alice")).problem(403, "cross-origin")
+	}
+	victim.header = http.Header{}
+	victim.get("/api/v1/me").want(200)
+	h.isIn()
+}
+
+// A megabyte of token is refused before anything is done with it.
+func TestBearerAttackMegabyte(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	h := w.holder(t, "alice")
+	best := time.Hour
+	for range 20 { // the best one: others may be using the machine
+		r := httptest.NewRequest("GET", "/api/v1/me", nil)
+		r.Header.Set("Authorization", "Bearer "+h.access+strings.Repeat("A", 1<<20))
+		rec := httptest.NewRecorder()
+		began := time.Now()
+		w.ServeHTTP(rec, r)
+		best = min(best, time.Since(began))
+		if rec.Code != 401 {
+			t.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+	}
+	if best > time.Millisecond {
+		t.Errorf("refused in %v", best)
+	}
+}
+
+// API sessions are in the lists of people and administrators under the name
+// that the client gave itself.
+func TestBearerInTheLists(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	w.account("root1", user.RoleAdmin)
+	browser, root := w.loggedIn("alice"), w.loggedIn("root1")
+	p := w.client().program(t)
+	p.header.Set("User-Agent", "curl/8.5.0")
+	p.send("POST", "/api/v1/login", `{"username":"alice","password":"`+goodPassword+`","carrier":"bearer","client":"<b>Backup\u202e job"}`).want(200)
+	for _, page := range []*httptest.ResponseRecorder{browser.get("/mypage"), root.get("/admin/sessions"), root.get("/admin/sessions?carrier=bearer&q=backup")} {
+		wantStatus(t, page, http.StatusOK)
+		wantText(t, page, `<span>&lt;b&gt;Backup job <span class="badge quiet">API</span></span></span>`)
+	}
+	wantText(t, browser.get("/mypage"), "<span>curl</span>")
+	long := strings.Repeat("가", 61)
+	p.send("POST", "/api/v1/login", `{"username":"alice","password":"`+goodPassword+`","carrier":"bearer","client":"`+long+`"}`).problem(422, "invalid", "#/client json_long")
+	events, _, err := w.Audit.Search(t.Context(), audit.Query{Kinds: []audit.Kind{audit.Login}})
+	must(t, err)
+	if d := events[0].Detail; !d.Bearer || d.Client != "<b>Backup job" {
+		t.Errorf("the audit log of the log-in: %+v", d)
+	}
+}
+
+// At the limit a program chooses as a person does. Its ticket is nothing on the
+// page, which would lose the tokens.
+func TestBearerAtTheLimit(t *testing.T) {
+	w := limitedWorld(t, 1, Choose)
+	w.account("alice", user.RoleUser)
+	old := w.in("alice", 1)[0]
+	w.clock.advance(time.Minute)
+	must(t, w.Keyring.Reload(t.Context()))
+	p := w.client().program(t)
+	ask := func() (ticket, end string) {
+		a := p.send("POST", "/api/v1/login", bearerLogin("alice")).problem(409, "session-limit")
+		return a.body["ticket"].(string), a.ids()[0]
+	}
+	ticket, end := ask()
+	wantStatus(t, w.client().post("/login/choose", "ticket", ticket, "end", end), http.StatusConflict)
+	old.isIn(t)
+	h := &holder{program: p}
+	h.keep(p.send("POST", "/api/v1/login/choose", fmt.Sprintf(`{"ticket":%q,"end":[%q]}`, ticket, end)))
+	h.isIn()
+	old.isOut(t, session.Replaced)
+	if one := must1(w.Sessions.Check(t.Context(), h.id)); one.Client != "Backup job" {
+		t.Errorf("client %q", one.Client)
+	}
+}
+
+// Refreshes are bounded per client, far above what programs need.
+func TestBearerRefreshLimit(t *testing.T) {
+	w := limitedWorld(t, 0, Choose)
+	w.account("alice", user.RoleUser)
+	h := w.holder(t, "alice")
+	for range 500 {
+		h.spend("x").problem(401, "refresh-token")
+	}
+	if a := h.spend(h.refresh).problem(429, "too-many"); a.Header().Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	w.clock.advance(time.Second)
+	h.keep(h.spend(h.refresh)) // nobody is logged out by it
+	h.isIn()
+}
+
+// A request is under way when its session ends: nothing of its answer is sent if
+// it has anything to write.
+func TestBearerI1_AnswerOfAnEndedSessionIsNeverSent(t *testing.T) {
+	w := newWorld(t)
+	w.account("alice", user.RoleUser)
+	w.idleAfter(t, time.Minute)
+	h := w.holder(t, "alice")
+	w.clock.advance(10 * time.Second) // a touch is due
+	r := httptest.NewRequest("GET", "/api/v1/me", nil)
+	r.Header = h.header.Clone()
+	rec := httptest.NewRecorder()
+	w.begin(w.recover(w.requireUser(w.page(func(rw http.ResponseWriter, r *http.Request) error {
+		_, err := w.Sessions.End(r.Context(), []session.ID{me(r).ID}, session.Why{Reason: session.Forced})
+		return errors.Join(err, second(io.WriteString(rw, "private")))
+	})))).ServeHTTP(rec, r)
+	if rec.Code != 401 || strings.Contains(rec.Body.String(), "private") || !strings.Contains(rec.Body.String(), `"reason":"forced"`) || len(rec.Result().Cookies()) != 0 {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+}
+
+func second(_ int, err error) error { return err }
+
+func TestJWKS(t *testing.T) {
+	w := newWorld(t)
+	r := w.client().get("/.well-known/jwks.json")
+	wantStatus(t, r, http.StatusOK)
+	var set struct{ Keys []map[string]string }
+	must(t, json.Unmarshal(r.Body.Bytes(), &set))
+	if len(set.Keys) != 1 || set.Keys[0]["crv"] != "Ed25519" || set.Keys[0]["d"] != "" {
+		t.Errorf("%s", r.Body)
+	}
+	if r.Header().Get("Content-Type") != "application/jwk-set+json" || r.Header().Get("Cache-Control") != "public, max-age=60" || r.Header().Values("Vary") != nil {
+		t.Errorf("headers %v", r.Header())
+	}
+	if age := jwksAge + token.ReloadEvery; age > token.Announce {
+		t.Errorf("a copy of %v may not know the key that signs, announced %v before", age, token.Announce)
+	}
+}
