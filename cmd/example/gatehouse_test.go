@@ -29,13 +29,12 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// built is the folder of the program; TestMain makes and removes it.
+var built string
+
 // program is where the real gatehouse is, built once.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gatehouse-example-")
-	if err != nil {
-		return "", err
-	}
-	bin := filepath.Join(dir, "gatehouse")
+	bin := filepath.Join(built, "gatehouse")
 	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", bin, "../gatehouse").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
@@ -44,10 +43,12 @@ var program = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if bin, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(bin))
+	var err error
+	if built, err = os.MkdirTemp("", "gatehouse-example-"); err != nil {
+		panic(err)
 	}
+	code := m.Run()
+	os.RemoveAll(built)
 	os.Exit(code)
 }
 

@@ -206,7 +206,13 @@ func TestAPIEveryOperationAnswersAsDescribed(t *testing.T) {
 
 	script := client()
 	given := script.send("POST", "/api/v1/login", `{"username":"root1","password":"`+goodPassword+`","carrier":"bearer","client":"script"}`).want(200)
-	script.send("POST", "/api/v1/refresh", fmt.Sprintf(`{"refresh_token":%q}`, given.body["refresh_token"])).want(200)
+	given = script.send("POST", "/api/v1/refresh", fmt.Sprintf(`{"refresh_token":%q}`, given.body["refresh_token"])).want(200)
+	reports := w.service(t, "reports")
+	reports.d = d
+	if access := given.body["access_token"].(string); reports.asks(access)["active"] != true {
+		t.Error("the access token does not count")
+	}
+	reports.revokes(given.body["refresh_token"].(string))
 
 	full := limitedWorld(t, 1, Choose)
 	full.account("alice", user.RoleUser)
