@@ -23,13 +23,14 @@ const module = "gatehouse/"
 // its tests. A new package needs a line here: say where it belongs.
 var mayImport = map[string][]string{
 	"cmd/gatehouse": {"internal/server", "internal/store/sqldb", "internal/store/redisdb", "internal/config", "web",
-		"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token"},
+		"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "internal/apiclient"},
 	"internal/server":           {"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token"},
 	"internal/store/sqldb":      {"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "migrations"},
 	"internal/store/redisdb":    {"internal/session", "internal/user", "internal/audit", "internal/limit"},
 	"internal/store/interleave": {},
 	"internal/store/storetest":  {"internal/store/interleave", "internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token"},
 	"internal/session":          {"internal/user"},
+	"internal/apiclient":        {"internal/user"},
 	"internal/token":            {"internal/session", "internal/user"},
 	"internal/audit":            {"internal/user"},
 	"internal/limit":            {"internal/user"},
@@ -59,7 +60,7 @@ var mayKnow = []struct {
 	library string
 	places  []string
 }{
-	{"net/http", []string{"internal/server", "internal/session/cookie.go", "cmd/gatehouse"}},
+	{"net/http", []string{"internal/server", "internal/session/cookie.go", "internal/apiclient", "cmd/gatehouse"}},
 	{"github.com/go-chi/chi", []string{"internal/server"}},
 	{"github.com/alexedwards/scs/v2", []string{"internal/session/cookie.go"}},
 	{"github.com/alexedwards/scs/redisstore", []string{"internal/store/redisdb"}},
