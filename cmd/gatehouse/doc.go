@@ -1,3 +1,4 @@
-// Command gatehouse is the log-in server and its operator's tool. Every
-// sub-command has a file of its own; serve.go joins the parts of the server.
+// Command gatehouse is the log-in server, its operator's tool, and a client of
+// servers elsewhere. Every sub-command has a file of its own; serve.go joins the
+// parts of the server.
 package main

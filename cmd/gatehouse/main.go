@@ -50,6 +50,9 @@ type commands struct {
 	Key         keyCmds        `cmd:"" help:"Manage the keys that sign access tokens."`
 	Client      clientCmds     `cmd:"" help:"Manage the other services that may ask about tokens."`
 	Audit       auditCmds      `cmd:"" help:"Read the audit log."`
+	Login       loginCmd       `cmd:"" help:"Log in to a server, on this machine or another, as one of its users."`
+	Whoami      whoamiCmd      `cmd:"" help:"Say who is logged in."`
+	Logout      logoutCmd      `cmd:"" help:"End that session, and forget its tokens."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server on this machine whether it is well."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }

@@ -17,9 +17,9 @@ type Client struct {
 	http   *http.Client
 	agent  string
 	clock  func() time.Time
-	// insist is how long a refresh without an answer is asked for again: less
-	// than the server's grace (session.RefreshGrace), after which asking again
-	// would end the session.
+	// insist is how long a request without an answer is sent again: less than the
+	// grace of a refresh token (session.RefreshGrace), after which showing it
+	// again would end the session.
 	insist time.Duration
 }
 
@@ -40,6 +40,9 @@ func New(server *url.URL, folder Folder, transport http.RoundTripper, agent stri
 	}
 }
 
+// URL returns the address of the server: scheme and host.
+func (c *Client) URL() string { return c.server.String() }
+
 // Me is who is logged in.
 type Me struct {
 	Username  string `json:"username"`
@@ -59,7 +62,7 @@ func (c *Client) Whoami(ctx context.Context) (Me, error) {
 		if err != nil {
 			return Me{}, err
 		}
-		err = c.call(ctx, http.MethodGet, "/api/v1/me", l.AccessToken, nil, &me)
+		err = c.insisting(ctx, func() error { return c.call(ctx, http.MethodGet, "/api/v1/me", l.AccessToken, nil, &me) })
 		if !isRefused(err) {
 			break
 		}
@@ -124,31 +127,46 @@ func (c *Client) refresh(ctx context.Context, l login) (login, error) {
 // rotate spends the refresh token of l and returns l with what comes for it,
 // kept nowhere. Nothing but the end of the process may interrupt it.
 func (c *Client) rotate(ctx context.Context, l login) (login, error) {
+	var a answer
+	var asked time.Time
+	err := c.insisting(ctx, func() error {
+		asked = c.clock()
+		return c.call(ctx, http.MethodPost, "/api/v1/refresh", "", map[string]string{"refresh_token": string(l.RefreshToken)}, &a)
+	})
+	if err != nil {
+		return login{}, err
+	}
+	return a.login(l, asked)
+}
+
+// insisting does something that is harmless to do twice until it is done, or
+// until it is clear that it will not be.
+func (c *Client) insisting(ctx context.Context, do func() error) error {
 	for began := time.Now(); ; {
-		var a answer
-		asked := c.clock()
-		err := c.call(ctx, http.MethodPost, "/api/v1/refresh", "", map[string]string{"refresh_token": string(l.RefreshToken)}, &a)
-		if err == nil {
-			return a.login(l, asked)
-		}
+		err := do()
 		pause, again := retry(err)
 		if !again || time.Since(began)+pause > c.insist {
-			return login{}, err
+			return err
 		}
-		time.Sleep(pause)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
 	}
 }
 
-// retry reports whether a refresh that failed by err may have been done, or may
-// work in a moment, and how long to wait before asking again.
+// retry reports whether what failed by err may have been done, or may work in a
+// moment, and how long to wait before asking again.
 func retry(err error) (time.Duration, bool) {
+	const soon = 200 * time.Millisecond
 	var away *AwayError
 	var p *Problem
 	switch {
 	case errors.As(err, &away):
-		return 200 * time.Millisecond, !away.unsent
+		return soon, !away.unsent
 	case errors.As(err, &p):
-		return max(p.retryAfter, 200*time.Millisecond), p.Status == http.StatusServiceUnavailable
+		return max(p.retryAfter, soon), p.Status == http.StatusServiceUnavailable
 	}
 	return 0, false
 }

@@ -2,10 +2,15 @@ package apiclient
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -355,6 +360,7 @@ func TestNewLogInEndsTheOneBefore(t *testing.T) {
 	c.isIn(t)
 
 	// If it cannot be ended, that is said and the new one stands.
+	c.insist = 0
 	s.before = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/api/v1/logout" {
 			send(w, 503, map[string]any{"detail": "A store is away."})
@@ -373,6 +379,7 @@ func TestNewLogInEndsTheOneBefore(t *testing.T) {
 func TestLogoutWhileAway(t *testing.T) {
 	s := newServer(t)
 	c := s.loggedIn(t)
+	c.insist = 0
 	s.before = func(w http.ResponseWriter, r *http.Request) bool {
 		send(w, 503, map[string]any{"detail": "A store is away."})
 		return true
@@ -516,4 +523,46 @@ func TestUnreadableFile(t *testing.T) {
 	}
 	c.mustLogIn(t)
 	c.isIn(t)
+}
+
+// Nothing is sent to who cannot show that it is the server.
+func TestUntrustedCertificate(t *testing.T) {
+	s := newServer(t)
+	over := httptest.NewUnstartedServer(s.Config.Handler)
+	over.Config.ErrorLog = log.New(io.Discard, "", 0) // of refused handshakes
+	over.StartTLS()
+	defer over.Close()
+	address, err := url.Parse(over.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := Folder(filepath.Join(t.TempDir(), "kept"))
+	client := func(trusted *x509.CertPool) *Client {
+		transport := NewTransport()
+		t.Cleanup(transport.CloseIdleConnections)
+		transport.TLSClientConfig = &tls.Config{RootCAs: trusted}
+		return New(address, folder, transport, "test/0", s.clock)
+	}
+	right := x509.NewCertPool()
+	right.AddCert(over.Certificate())
+	trusting, wary := client(right), client(x509.NewCertPool())
+	trusting.mustLogIn(t)
+	trusting.isIn(t)
+
+	s.pass(time.Minute)
+	asked := len(s.asked)
+	var away *AwayError
+	if _, err := wary.Whoami(t.Context()); !errors.As(err, &away) || !away.unsent {
+		t.Errorf("refresh: %v", err)
+	}
+	if _, err := wary.Login(t.Context(), Credentials{Username: "kim", Password: password}); !errors.As(err, &away) {
+		t.Errorf("log-in: %v", err)
+	}
+	if _, err := wary.Logout(t.Context(), false); !errors.As(err, &away) {
+		t.Errorf("log-out: %v", err)
+	}
+	if len(s.asked) != asked {
+		t.Errorf("it was sent %q", s.asked[asked:])
+	}
+	trusting.isIn(t)
 }

@@ -3,6 +3,7 @@ package apiclient
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,13 +29,7 @@ const (
 // with the certificates that the system trusts.
 func NewTransport() *http.Transport {
 	return &http.Transport{
-		Proxy: func(r *http.Request) (*url.URL, error) {
-			u, err := http.ProxyFromEnvironment(r)
-			if err != nil { // it repeats the variable, which may hold a password
-				return nil, errors.New("HTTPS_PROXY or HTTP_PROXY is set to something that is no address of a proxy")
-			}
-			return u, nil
-		},
+		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,
@@ -113,13 +108,15 @@ func (c *Client) away(err error) error {
 		err = u.Err
 	}
 	var dial *net.OpError
-	unsent := errors.As(err, &dial) && (dial.Op == "dial" || dial.Op == "proxyconnect")
+	var untrusted *tls.CertificateVerificationError
+	unsent := errors.As(err, &dial) && (dial.Op == "dial" || dial.Op == "proxyconnect") || errors.As(err, &untrusted)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		err = errors.New("no answer in time")
 	case errors.Is(err, context.Canceled):
 		return err
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		unsent = true
 		err = errors.New("it speaks http, not https; on this machine say http://localhost and the port")
 	}
 	return &AwayError{URL: c.server.String(), Err: err, unsent: unsent}

@@ -136,7 +136,9 @@ func (c *Client) logout(ctx context.Context, l login) error {
 		Ended *int `json:"ended"`
 		Gone  *int `json:"already_gone"`
 	}
-	err := c.call(ctx, http.MethodPost, "/api/v1/logout", l.AccessToken, struct{}{}, &receipt)
+	err := c.insisting(ctx, func() error {
+		return c.call(ctx, http.MethodPost, "/api/v1/logout", l.AccessToken, struct{}{}, &receipt)
+	})
 	if err == nil && receipt.Ended != nil && receipt.Gone != nil && *receipt.Ended+*receipt.Gone == 0 {
 		// To log out without a session is no error there, but no log-out either.
 		return &Problem{Status: http.StatusUnauthorized, Title: "the server does not take the access token"}

@@ -174,7 +174,7 @@ func (p *problems) secret(env string, value Secret, file string) Secret {
 
 // unknown returns the names in environ that start like ours and are not.
 func unknown(environ []string) []string {
-	known := Settings()
+	known := append(Settings(), RemoteSettings()...) // one environment may serve all commands
 	var names []string
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")

@@ -23,7 +23,7 @@ const module = "gatehouse/"
 // its tests. A new package needs a line here: say where it belongs.
 var mayImport = map[string][]string{
 	"cmd/gatehouse": {"internal/server", "internal/store/sqldb", "internal/store/redisdb", "internal/config", "web",
-		"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "internal/oauth"},
+		"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "internal/oauth", "internal/apiclient"},
 	"cmd/example":               {"cmd/example/guard"},
 	"cmd/example/guard":         {},
 	"internal/server":           {"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "internal/oauth"},
@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/store/storetest":  {"internal/store/interleave", "internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "internal/oauth"},
 	"internal/session":          {"internal/user"},
 	"internal/oauth":            {"internal/user"},
+	"internal/apiclient":        {"internal/user"},
 	"internal/token":            {"internal/session", "internal/user"},
 	"internal/audit":            {"internal/user"},
 	"internal/limit":            {"internal/user"},
@@ -62,7 +63,7 @@ var mayKnow = []struct {
 	library string
 	places  []string
 }{
-	{"net/http", []string{"internal/server", "internal/session/cookie.go", "cmd/gatehouse", "cmd/example", "cmd/example/guard"}},
+	{"net/http", []string{"internal/server", "internal/session/cookie.go", "internal/apiclient", "cmd/gatehouse", "cmd/example", "cmd/example/guard"}},
 	{"github.com/go-chi/chi", []string{"internal/server"}},
 	{"github.com/go-chi/cors", []string{"internal/server/cors.go"}},
 	{"github.com/alexedwards/scs/v2", []string{"internal/session/cookie.go"}},

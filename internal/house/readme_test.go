@@ -114,6 +114,7 @@ func TestReadmeSettings(t *testing.T) {
 				t.Errorf("%s has the flag %s, not %s", s.Env, s.Flag, flag)
 			}
 		}
+		settings = append(settings, config.RemoteSettings()...)
 		for _, used := range regexp.MustCompile(`GATEHOUSE_[A-Z_]+`).FindAllString(read(t, r.name), -1) {
 			if !slices.ContainsFunc(settings, func(s config.Setting) bool { return s.Env == used }) {
 				t.Errorf("%s names %s, which is no setting", r.name, used)
