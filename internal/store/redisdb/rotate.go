@@ -11,7 +11,8 @@ import (
 // Rotate implements session.Store.
 func (s *Store) Rotate(ctx context.Context, x session.Rotate) (found session.Session, err error) {
 	var verdict error // on the token, which is no trouble with the server
-	err = s.client.do(ctx, func(c boundConn) error {
+	err = s.onMaster(ctx, x.ID, func(c boundConn) error {
+		verdict = nil
 		words, err := redis.ByteSlices(c.eval(rotateScript, string(x.ID), x.Generation, x.Hash[:], x.Next[:], x.Nonce[:],
 			x.Now.UnixMilli(), x.Grace.Milliseconds()))
 		if err != nil {
@@ -31,7 +32,7 @@ func (s *Store) Rotate(ctx context.Context, x session.Rotate) (found session.Ses
 		found, err = decodeRecord(x.ID, words[1])
 		return err
 	})
-	if err = s.withReason(ctx, x.ID, err); err != nil {
+	if err != nil {
 		return session.Session{}, err
 	}
 	return found, verdict

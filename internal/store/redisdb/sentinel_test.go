@@ -37,7 +37,7 @@ func newSentinelNode(t *testing.T, set *testenv.SentinelSet) *gated {
 	t.Cleanup(stop)
 	g.store = redisdb.Open(set.URL(), longest)
 	t.Cleanup(func() { g.store.Close() })
-	g.Manager = session.NewManager(g.store, g.ledger, gateLimits, time.Now)
+	g.Manager = session.NewManager(g.store, g.ledger, gateLimits, time.Now, session.WithRefreshKey([32]byte{1}))
 	must(t, g.store.Follow(ctx, redisdb.Gate{
 		Ledger: g.ledger, Name: "this one", Lease: time.Minute, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}))
@@ -131,10 +131,15 @@ func TestSessionOfTheNewMasterAskedOfTheOld(t *testing.T) {
 	set := testenv.RedisSentinel(t, 1, 3)
 	g := newSentinelNode(t, set)
 	u := g.user()
-	// This one asks the sentinels only when it has a reason to.
-	still := redisdb.Open(set.URL(), longest)
-	t.Cleanup(func() { still.Close() })
-	must(t, still.Ping(context.Background()))
+	// These ask the sentinels only when they have a reason to; each once, for then
+	// it knows the new master.
+	var stale []*session.Manager
+	for range 2 {
+		store := redisdb.Open(set.URL(), longest)
+		t.Cleanup(func() { store.Close() })
+		must(t, store.Ping(context.Background()))
+		stale = append(stale, session.NewManager(store, g.ledger, gateLimits, time.Now, session.WithRefreshKey([32]byte{1})))
+	}
 	old := set.Redis[0]
 	old.Pause()
 	set.Promoted(old)
@@ -142,14 +147,21 @@ func TestSessionOfTheNewMasterAskedOfTheOld(t *testing.T) {
 	for g.startAs(u, id) != nil {
 		time.Sleep(10 * time.Millisecond)
 	}
+	u, err := g.db.Users().ByID(context.Background(), u.ID)
+	must(t, err)
+	bearer, token, err := g.StartBearer(context.Background(), session.New{User: u})
+	must(t, err)
 	old.Resume()
 	if !testenv.IsMaster(old.Addr()) {
 		t.Fatal("the old master has been told already")
 	}
-	late := session.NewManager(still, g.ledger, gateLimits, time.Now)
-	if _, err := late.Check(context.Background(), id); err != nil {
+	if _, err := stale[0].Check(context.Background(), id); err != nil {
 		t.Errorf("a session that lives on the new master: %v", err)
 	}
+	if _, _, err := stale[1].Refresh(context.Background(), token); err != nil {
+		t.Errorf("the refresh token of a session that lives on the new master: %v", err)
+	}
+	g.wantAlive("refreshed", bearer.ID)
 }
 
 func (g *gated) startAs(u user.User, id session.ID) error {
