@@ -19,10 +19,6 @@ var (
 	LoginAccount = Rule{Name: "login-account", Burst: 5, Every: 30 * time.Second}
 	// LoginDevice bounds a browser known to the account, by [DeviceKey].
 	LoginDevice = Rule{Name: "login-device", Burst: 10, Every: 20 * time.Second}
-	// LoginTicket makes what stands for a password once it has been checked
-	// good for one log-in, by its own random number. It lives no longer than
-	// Every.
-	LoginTicket = Rule{Name: "login-ticket", Burst: 1, Every: 2 * time.Minute}
 	// SignUpAddress bounds one client, by [AddressKey]. It counts forms sent,
 	// not accounts made: each may cost a hash.
 	SignUpAddress = Rule{Name: "signup-address", Burst: 10, Every: 2 * time.Minute}
