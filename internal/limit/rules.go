@@ -25,10 +25,12 @@ var (
 	// PasswordChange bounds guessing at the current password from a session
 	// left open, by the user's id.
 	PasswordChange = Rule{Name: "password-change", Burst: 5, Every: time.Minute}
-	// RefreshAddress bounds one client, by [AddressKey]. A refresh token cannot
-	// be guessed, so this is no lock but a bound on work: at a token a minute it
-	// is room for 3,000 sessions behind one address, and for a client that asks
-	// hundreds of times at once.
+	// RefreshSession bounds what the refresh tokens of one session are used for,
+	// by its id. They cannot be guessed, so this is no lock but a bound on work,
+	// with room for a client that asks hundreds of times at once.
+	RefreshSession = Rule{Name: "refresh-session", Burst: 500, Every: 20 * time.Millisecond}
+	// RefreshAddress bounds what is no refresh token of ours, by [AddressKey].
+	// Tokens of ours take nothing from it.
 	RefreshAddress = Rule{Name: "refresh-address", Burst: 500, Every: 20 * time.Millisecond}
 	// ClientSecret bounds wrong credentials of other services at introspection
 	// and revocation, by [AddressKey]. Right ones take nothing from it.
