@@ -1,6 +1,7 @@
 package migrations_test
 
 import (
+	"fmt"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -26,10 +27,10 @@ func TestNamesAreNumberedWithoutGaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := regexp.MustCompile(`^0000([1-9])_[a-z_]+\.sql$`)
+	name := regexp.MustCompile(`^([0-9]{5})_[a-z_]+\.sql$`)
 	for i, f := range files {
 		m := name.FindStringSubmatch(f)
-		if m == nil || m[1] != string(rune('1'+i)) {
+		if m == nil || m[1] != fmt.Sprintf("%05d", i+1) {
 			t.Errorf("file %d is named %s", i+1, f)
 		}
 	}

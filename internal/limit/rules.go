@@ -19,20 +19,18 @@ var (
 	LoginAccount = Rule{Name: "login-account", Burst: 5, Every: 30 * time.Second}
 	// LoginDevice bounds a browser known to the account, by [DeviceKey].
 	LoginDevice = Rule{Name: "login-device", Burst: 10, Every: 20 * time.Second}
-	// LoginTicket makes what stands for a password once it has been checked
-	// good for one log-in, by its own random number. It lives no longer than
-	// Every.
-	LoginTicket = Rule{Name: "login-ticket", Burst: 1, Every: 2 * time.Minute}
 	// SignUpAddress bounds one client, by [AddressKey]. It counts forms sent,
 	// not accounts made: each may cost a hash.
 	SignUpAddress = Rule{Name: "signup-address", Burst: 10, Every: 2 * time.Minute}
 	// PasswordChange bounds guessing at the current password from a session
 	// left open, by the user's id.
 	PasswordChange = Rule{Name: "password-change", Burst: 5, Every: time.Minute}
-	// RefreshAddress bounds one client, by [AddressKey]. A refresh token cannot
-	// be guessed, so this is no lock but a bound on work: at a token a minute it
-	// is room for 3,000 sessions behind one address, and for a client that asks
-	// hundreds of times at once.
+	// RefreshSession bounds what the refresh tokens of one session are used for,
+	// by its id. They cannot be guessed, so this is no lock but a bound on work,
+	// with room for a client that asks hundreds of times at once.
+	RefreshSession = Rule{Name: "refresh-session", Burst: 500, Every: 20 * time.Millisecond}
+	// RefreshAddress bounds what is no refresh token of ours, by [AddressKey].
+	// Tokens of ours take nothing from it.
 	RefreshAddress = Rule{Name: "refresh-address", Burst: 500, Every: 20 * time.Millisecond}
 	// ClientSecret bounds wrong credentials of other services at introspection
 	// and revocation, by [AddressKey]. Right ones take nothing from it.

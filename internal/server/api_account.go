@@ -125,7 +125,7 @@ func (s *Server) noRoomFor(r *http.Request, u user.User, ask func() ticket) erro
 		return err
 	}
 	room.Sessions = sessionViews(list, "")
-	if room.Ticket, err = s.seal(ask()); err != nil {
+	if room.Ticket, err = s.issue(r.Context(), ask()); err != nil {
 		return err
 	}
 	return room

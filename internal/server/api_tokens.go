@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"gatehouse/internal/audit"
-	"gatehouse/internal/limit"
 	"gatehouse/internal/session"
 )
 
@@ -39,7 +38,7 @@ func (s *Server) apiRefresh(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &b); err != nil {
 		return err
 	}
-	if err := s.take(r, limit.RefreshAddress, limit.AddressKey(x.ip)); err != nil {
+	if err := s.takeRefresh(r, b.RefreshToken); err != nil {
 		return err
 	}
 	if err := s.Issuer.Ready(); err != nil { // before the token is spent

@@ -654,20 +654,28 @@ func TestBearerAtTheLimit(t *testing.T) {
 	}
 }
 
-// Refreshes are bounded per client, far above what programs need.
+// Refreshes are bounded per session, far above what programs need, and what is no
+// token of ours per address: a stranger behind the same address, who sends
+// inventions or tokens of their own, keeps nobody else from refreshing.
 func TestBearerRefreshLimit(t *testing.T) {
 	w := limitedWorld(t, 0, Choose)
 	w.account("alice", user.RoleUser)
-	h := w.holder(t, "alice")
+	w.account("mallory", user.RoleUser)
+	h, stranger := w.holder(t, "alice"), w.holder(t, "mallory")
 	for range 500 {
-		h.spend("x").problem(401, "refresh-token")
+		stranger.spend("x").problem(401, "refresh-token")
+		stranger.spend(stranger.refresh).want(200)
 	}
-	if a := h.spend(h.refresh).problem(429, "too-many"); a.Header().Get("Retry-After") == "" {
-		t.Error("no Retry-After")
+	for _, token := range []string{"x", stranger.refresh} {
+		if a := stranger.spend(token).problem(429, "too-many"); a.Header().Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
 	}
-	w.clock.advance(time.Second)
-	h.keep(h.spend(h.refresh)) // nobody is logged out by it
+	h.keep(h.spend(h.refresh))
 	h.isIn()
+	w.clock.advance(time.Second)
+	stranger.keep(stranger.spend(stranger.refresh)) // nobody is logged out by it
+	stranger.isIn()
 }
 
 // A request is under way when its session ends: nothing of its answer is sent if

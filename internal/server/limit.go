@@ -1,12 +1,12 @@
 package server
 
 import (
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"slices"
 
 	"gatehouse/internal/audit"
-	"gatehouse/internal/limit"
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
@@ -31,7 +31,7 @@ func (s *Server) askWhichToEnd(w http.ResponseWriter, r *http.Request, t ticket)
 }
 
 func (s *Server) limitPage(w http.ResponseWriter, r *http.Request, status int, t ticket, problem string) error {
-	sealed, err := s.seal(t)
+	sealed, err := s.issue(r.Context(), t)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *Server) resumeLogin(w http.ResponseWriter, r *http.Request, sealed stri
 		s.afterwards(r, func(r *http.Request) { s.noteLimitedLogin(r, f.login, err) })
 		return t, in, err
 	}
-	if in.user, err = s.ticketHolder(r, t); err != nil {
+	if in.user, err = s.ticketHolder(r, sealed, t); err != nil {
 		return t, in, err
 	}
 	if err = s.endChosen(r, in.user, chosen); err != nil {
@@ -101,16 +101,14 @@ func (s *Server) resumeLogin(w http.ResponseWriter, r *http.Request, sealed stri
 	return t, in, err
 }
 
-// ticketHolder uses the ticket up and returns the account that it opens, as it
+// ticketHolder uses the sealed ticket, which says t, up and returns the account that it opens, as it
 // was read before the password check. errTicket, session.ErrEpoch.
-func (s *Server) ticketHolder(r *http.Request, t ticket) (user.User, error) {
-	err := s.take(r, limit.LoginTicket, t.Number)
-	var many *tooManyError
-	if errors.As(err, &many) {
-		return user.User{}, errTicket
-	}
-	if err != nil {
+func (s *Server) ticketHolder(r *http.Request, sealed string, t ticket) (user.User, error) {
+	switch issued, err := s.Tickets.Use(r.Context(), sha256.Sum256([]byte(sealed)), s.Now()); {
+	case err != nil:
 		return user.User{}, err
+	case !issued:
+		return user.User{}, errTicket
 	}
 	u, err := s.UserStore.ByID(r.Context(), t.User)
 	if errors.Is(err, user.ErrNotFound) || err == nil && (u.Disabled() || t.Epoch.Before(u.Epoch)) {

@@ -2,6 +2,9 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -246,10 +249,35 @@ func TestTicketAttacks(t *testing.T) {
 			c.w = w
 			key := w.DeviceKey
 			w.DeviceKey = []byte("another 0123456789abcdef01234567")
-			foreign, err := w.seal(w.newTicket(alice, loginForm{login: "alice"}))
+			foreign, err := w.issue(t.Context(), w.newTicket(alice, loginForm{login: "alice"}))
 			must(t, err)
 			w.DeviceKey = key
 			wrong(c, over, "ticket", foreign, "end", string(old[0].session()))
+			old[0].isIn(t)
+		},
+		// Of the database the thief has the key that signs and the hashes of the
+		// tickets that wait, but no password; and may have an account, and so a
+		// ticket, of their own.
+		"made by a copy of the database": func(w *world, alice user.User, old []*client, _ *client, _ string) {
+			w.account("mallory", user.RoleUser)
+			w.in("mallory", 2)
+			_, own := w.client().ask(t, "mallory")
+			mine, err := w.open(own)
+			must(t, err)
+			hash := sha256.Sum256([]byte(own))
+			for i, number := range []string{"", "made up", string(hash[:]), mine.Number} {
+				c := w.client()
+				c.remote = fmt.Sprintf("198.51.100.%d:4711", i+1) // no limit helps here
+				made := w.newTicket(alice, loginForm{login: "alice"})
+				made.Epoch, made.Number, made.Until = user.Epoch{All: math.MaxUint32, User: math.MaxUint32}, number, mine.Until
+				text, err := w.seal(made)
+				must(t, err)
+				wrong(c, over, "ticket", text, "end", string(old[0].session()))
+				made.Carrier = session.Bearer
+				text, err = w.seal(made)
+				must(t, err)
+				c.program(t).send("POST", "/api/v1/login/choose", `{"ticket":"`+text+`","end":[]}`).want(http.StatusConflict)
+			}
 			old[0].isIn(t)
 		},
 		"too often": func(w *world, _ user.User, old []*client, c *client, ticket string) {

@@ -18,6 +18,16 @@ func (s *Server) take(r *http.Request, rule limit.Rule, key string) error {
 	return nil
 }
 
+// takeRefresh reserves a use of a refresh token: of a session's tokens from that
+// session's allowance, so that no stranger behind the same address keeps its
+// holder from refreshing; of what is no token of ours, from the address's.
+func (s *Server) takeRefresh(r *http.Request, token string) error {
+	if id, err := s.Sessions.RefreshOf(token); err == nil {
+		return s.take(r, limit.RefreshSession, string(id))
+	}
+	return s.take(r, limit.RefreshAddress, limit.AddressKey(exchangeOf(r.Context()).ip))
+}
+
 // takeLogin reserves a try to log in as login, before any password is checked.
 // A browser that has logged in to this account before has an allowance of its
 // own: no stranger, not even one behind the same address, can use it up.

@@ -33,6 +33,7 @@ type Config struct {
 
 	Users     *user.Service
 	UserStore user.Store
+	Tickets   user.Tickets // log-ins that wait for the person
 	Sessions  *session.Manager
 	Hub       *session.Hub // tells open pages of ends; whoever made it runs it
 	Audit     audit.Log

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -9,8 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
-	"gatehouse/internal/limit"
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
@@ -23,6 +24,9 @@ var errTicket = errors.New("server: ticket does not count")
 // never in a URL, and is good for one log-in, to this account, as it was when
 // the password was checked: an end of everything, a new password, another role
 // or a shut account leave nothing of it.
+//
+// What it says is signed, by a key that is in the database. So that a copy of that
+// logs nobody in, it counts only while Config.Tickets has the hash of all of it.
 type ticket struct {
 	User     user.ID    `json:"user"`
 	Epoch    user.Epoch `json:"epoch"` // as read before the password check
@@ -36,9 +40,8 @@ type ticket struct {
 	Number  string          `json:"number"`
 }
 
-// ticketLife is how long a person may think. The limiter forgets a used ticket
-// no sooner.
-var ticketLife = limit.LoginTicket.Every
+// ticketLife is how long a person may think.
+const ticketLife = 2 * time.Minute
 
 // newTicket returns a ticket for a log-in by f to u, whose password has just
 // been checked.
@@ -56,10 +59,19 @@ func (t ticket) form() loginForm {
 	return loginForm{login: t.Login, remember: t.Remember, next: localPath(t.Next), carrier: t.Carrier, client: t.Client}
 }
 
-// seal returns t as text, signed, with a number of its own: each is used once.
-// It is good no longer than the t that it continues.
-func (s *Server) seal(t ticket) (string, error) {
+// issue returns t as text, with a number of its own that Config.Tickets knows:
+// each is used once. It is good no longer than the t that it continues.
+func (s *Server) issue(ctx context.Context, t ticket) (string, error) {
 	t.Number = rand.Text()
+	sealed, err := s.seal(t)
+	if err != nil {
+		return "", err
+	}
+	return sealed, s.Tickets.Add(ctx, sha256.Sum256([]byte(sealed)), s.Now(), time.UnixMilli(t.Until))
+}
+
+// seal returns t as text, signed.
+func (s *Server) seal(t ticket) (string, error) {
 	payload, err := json.Marshal(t)
 	if err != nil {
 		return "", err
@@ -72,7 +84,7 @@ func (s *Server) seal(t ticket) (string, error) {
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac), nil
 }
 
-// open is the inverse of seal. errTicket.
+// open is the inverse of seal; it does not use the ticket up. errTicket.
 func (s *Server) open(sealed string) (ticket, error) {
 	text, signature, _ := strings.Cut(sealed, ".")
 	mac, err := base64.RawURLEncoding.Strict().DecodeString(signature)

@@ -85,6 +85,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		Secure:     true,
 		DeviceKey:  []byte("0123456789abcdef0123456789abcdef"),
 		UserStore:  db.Users(),
+		Tickets:    db.Tickets(),
 		Sessions:   sessions,
 		Hub:        session.NewHub(sessions, 100*time.Millisecond),
 		Audit:      db.Audit(),

@@ -150,6 +150,14 @@ func (m *Manager) Refresh(ctx context.Context, token string) (Session, string, e
 	return s, next, err
 }
 
+// RefreshOf returns which session the text is a refresh token of, if it is one
+// that this installation has given out. Whether it still counts, and whether the
+// session lives, is not looked at: no store is asked. ErrToken.
+func (m *Manager) RefreshOf(token string) (ID, error) {
+	t, err := m.openRefresh(token)
+	return t.session, err
+}
+
 // CheckRefresh returns the live session that the refresh token would refresh,
 // and spends nothing: for introspection (RFC 7662) and revocation (RFC 7009).
 // ErrToken if it no longer would, *EndedError. It ends nothing: who revokes a

@@ -48,6 +48,15 @@ func TestSigningKeys(t *testing.T) {
 	})
 }
 
+func TestTickets(t *testing.T) {
+	onBoth(t, func(t *testing.T, opened func(t *testing.T) (*sqldb.DB, string)) {
+		storetest.RunTickets(t, func(t *testing.T) (here, there user.Tickets) {
+			db, url := opened(t)
+			return db.Tickets(), open(t, url).Tickets()
+		})
+	})
+}
+
 func TestClients(t *testing.T) {
 	onBoth(t, func(t *testing.T, opened func(t *testing.T) (*sqldb.DB, string)) {
 		storetest.RunClients(t, func(t *testing.T) (here, there oauth.Clients) {
