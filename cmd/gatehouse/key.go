@@ -18,20 +18,17 @@ type keyCmds struct {
 	Revoke keyRevokeCmd `cmd:"" help:"Remove a key, and with it every access token it has signed."`
 }
 
-// withKeys opens the stores, runs f and closes them. seal returns what seals the
-// private parts of keys, for who adds one.
-func withKeys(ctx context.Context, p program, c config.Stores, f func(s *stores, seal func() (*token.Sealer, error)) error) (err error) {
-	s, err := openForCommand(ctx, p, c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	return f(s, func() (*token.Sealer, error) {
-		resolved, err := c.Resolve(p.environ)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		return sealer(resolved)
+// withKeys is withStores with seal, which returns what seals the private parts of
+// keys, for who adds one.
+func withKeys(ctx context.Context, p program, c config.Stores, f func(s *stores, seal func() (*token.Sealer, error)) error) error {
+	return withStores(ctx, p, c, func(s *stores) error {
+		return f(s, func() (*token.Sealer, error) {
+			resolved, err := c.Resolve(p.environ)
+			if err != nil {
+				return nil, usageError{err}
+			}
+			return sealer(resolved)
+		})
 	})
 }
 

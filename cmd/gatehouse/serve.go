@@ -96,7 +96,7 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	background, stop := context.WithCancel(ctx)
 	var live sync.WaitGroup
 	defer func() { stop(); live.Wait() }()
-	go s.prune(background, log, limits.Longest(), conf.AuditKept)
+	live.Go(func() { s.prune(background, log, limits.Longest(), conf.AuditKept) })
 	// The hub ends with ctx, while the server still finishes requests: streams
 	// are such, and would keep it from stopping.
 	live.Go(func() { hub.Run(background, s.events) })

@@ -31,7 +31,7 @@ type pool struct {
 var errClosed = errors.New("redisdb: the store is closed")
 
 // get returns a connection that put has to be given back.
-func (p *pool) get(ctx context.Context, deadline time.Time) (*generationConn, error) {
+func (p *pool) get(ctx context.Context, deadline time.Time) (c *generationConn, err error) {
 	select {
 	case p.lent <- struct{}{}:
 	default:
@@ -39,12 +39,12 @@ func (p *pool) get(ctx context.Context, deadline time.Time) (*generationConn, er
 			return nil, err
 		}
 	}
-	c, err := p.find(ctx, deadline)
-	if err != nil {
-		<-p.lent
-		return nil, err
-	}
-	return c, nil
+	defer func() {
+		if c == nil { // also on a panic, which costs that request and no place for good
+			<-p.lent
+		}
+	}()
+	return p.find(ctx, deadline)
 }
 
 // wait is for when all connections are in use.
@@ -73,11 +73,21 @@ func (p *pool) find(ctx context.Context, deadline time.Time) (*generationConn, e
 			defer cancel()
 			return p.dial(ctx)
 		}
-		if p.mayUse(ctx, c, deadline) == nil {
+		if p.usable(ctx, c, deadline) {
 			return c, nil
 		}
-		c.Close()
 	}
+}
+
+// usable reports whether an idle connection may be used once more, and closes it
+// if not.
+func (p *pool) usable(ctx context.Context, c *generationConn, deadline time.Time) (yes bool) {
+	defer func() {
+		if !yes { // or mayUse has panicked
+			c.Close()
+		}
+	}()
+	return p.mayUse(ctx, c, deadline) == nil
 }
 
 // pop takes the idle connection that was used last out of the pool; nil if there

@@ -130,3 +130,34 @@ func TestPoolClosesWhatIsUnused(t *testing.T) {
 		t.Errorf("%d open after Close", n)
 	}
 }
+
+// net/http goes on after a panic, and so must the pool.
+func TestPoolGivesPlacesBackAfterAPanic(t *testing.T) {
+	p, open := wires()
+	dial := p.dial
+	for _, panicking := range []func(){
+		func() { p.dial = func(context.Context) (*generationConn, error) { panic("in dial") } },
+		func() {
+			p.dial = dial
+			p.put(lend(t, p))
+			p.mayUse = func(context.Context, *generationConn, time.Time) error { panic("in mayUse") }
+		},
+	} {
+		panicking()
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			c, err := p.get(t.Context(), time.Now().Add(time.Minute))
+			t.Errorf("%v, %v", c, err)
+		}()
+		if n := len(p.lent); n != 0 {
+			t.Errorf("%d places are taken by nobody", n)
+		}
+	}
+	if n := open.Load(); n != 0 {
+		t.Errorf("%d connections are open and nobody has them", n)
+	}
+}

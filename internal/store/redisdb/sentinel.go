@@ -177,6 +177,10 @@ func (s *sentinels) ask(ctx context.Context) {
 			}
 		}
 	}
+	if ctx.Err() != nil && spoken < len(s.addrs) {
+		s.asked = time.Time{} // nobody has waited for the others: that they are silent means nothing
+		return
+	}
 	// One of them has the failover under way, or it is about to begin.
 	latest.replacing = latest.replacing || down > len(s.addrs)/2
 	if spoken > 0 && (latest.epoch >= s.current.epoch || spoken > len(s.addrs)/2) {
@@ -201,7 +205,8 @@ func (s *sentinels) onChange(f func()) {
 }
 
 // confirm implements dialer: it asks anew. Whoever calls it when a change has come
-// about finds the change carried out, and errReplacing if one is about to.
+// about finds the change carried out, and errReplacing if one is about to. The
+// context's error if it ended before they could say.
 func (s *sentinels) confirm(ctx context.Context) error {
 	since := time.Now()
 	s.mu.Lock()
@@ -213,7 +218,7 @@ func (s *sentinels) confirm(ctx context.Context) error {
 	if s.current.replacing {
 		return errReplacing
 	}
-	return nil
+	return ctx.Err()
 }
 
 func (s *sentinels) askOne(ctx context.Context, addr string) (m master, err error) {

@@ -1,9 +1,10 @@
 // Package sqldb keeps accounts, the ledger of ends, the audit log, shared
-// secrets, signing keys and the sessions of the embedded default in PostgreSQL or SQLite,
-// with one set of queries for both.
+// secrets, signing keys, the services that may ask about tokens, and the sessions
+// of the embedded default in PostgreSQL or SQLite, with one set of queries for
+// both.
 //
-// It decides nothing about people or sessions: rules live in user and session,
-// tables in migrations. It must not know HTTP or Redis.
+// It decides nothing about people, sessions or tokens: rules live in user,
+// session, token and oauth, tables in migrations. It must not know HTTP or Redis.
 //
 // Placeholders are numbered in the order of their first use and each number is
 // used once: SQLite drivers bind anything else wrongly, and silently.
