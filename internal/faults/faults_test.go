@@ -99,7 +99,7 @@ func (w *world) report(v verdict) {
 	fmt.Fprintf(os.Stdout, "  lost to a failover or an old RDB: %d sessions\n", v.lost)
 	fmt.Fprintf(os.Stdout, "  outside faults: %d checks of live sessions, %d answered \"not now\"\n", v.calm, len(v.calmAway))
 	for _, o := range v.calmAway {
-		fmt.Fprintf(os.Stdout, "    %s %s on node %d, %v after %v, %.0f %% pressure on the processors\n", w.history.start.Add(o.end).UTC().Format("15:04:05.000"),
+		fmt.Fprintf(os.Stdout, "    %s %s on node %d, %v after %v, %.0f %% pressure on the processors\n", stamp(w.history.start.Add(o.end)),
 			o.kind, o.node, o.outcome, (o.end - o.begin).Round(time.Millisecond), 100*w.machine.pressure(o.begin, o.end))
 	}
 	fmt.Fprintf(os.Stdout, "  promoted replicas were up to %v behind\n", v.lag.Round(time.Millisecond))

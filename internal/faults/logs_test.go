@@ -4,6 +4,7 @@ package faults
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -40,4 +41,21 @@ func keepLogs(t testing.TB, set *testenv.SentinelSet, nodes func() []*node) {
 			save(fmt.Sprintf("node%d.log", i), []byte(n.errors.String()))
 		}
 	})
+}
+
+// siteLog returns where a node without its HTTP prints: into the folder
+// -faults.logs, or nowhere.
+func siteLog(t testing.TB) io.Writer {
+	if *logsFlag == "" {
+		return io.Discard
+	}
+	if err := os.MkdirAll(*logsFlag, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(*logsFlag, "site.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
 }

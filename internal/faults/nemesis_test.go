@@ -42,7 +42,7 @@ var evils = []evil{
 		f.split = true // it may be long enough
 		m := w.master()
 		m.Pause()
-		w.hold(r, 300*time.Millisecond, time.Second)
+		w.hold(r, 300*time.Millisecond, 3*time.Second)
 		m.Resume()
 	}},
 	{"Redis and database down at once", func(w *world, r *rand.Rand, f *fault) {
@@ -159,7 +159,9 @@ func evilNamed(t testing.TB, name string) evil {
 func (w *world) afflict(r *rand.Rand, e evil) {
 	w.settled()
 	m := w.master()
-	w.redis.InStep(m)
+	for !w.redis.InStep(m) {
+		m = settled(w.t, w.redis)
+	}
 	pulse := newBeat(m, w.history.now)
 	f := fault{name: e.name, begin: w.history.now()}
 	f.struck = f.begin
@@ -175,7 +177,7 @@ func (w *world) afflict(r *rand.Rand, e evil) {
 	}
 	f.end = w.history.now()
 	w.history.addFault(f)
-	w.t.Logf("%s %6.1fs to %5.1fs: %s; all ready %v after it was mended%s", began.UTC().Format("15:04:05.000"),
+	w.t.Logf("%s %6.1fs to %5.1fs: %s; all ready %v after it was mended%s", stamp(began),
 		f.begin.Seconds(), f.end.Seconds(), f.name, took.Round(time.Millisecond), note)
 	if took > w.slowest {
 		w.slowest, w.slowestAfter = took, f.name
@@ -184,19 +186,25 @@ func (w *world) afflict(r *rand.Rand, e evil) {
 }
 
 // settled waits until Redis is one master with two replicas again and no sentinel
-// wants it otherwise: a pause may have been just long enough for a failover that
-// only begins when it is over.
-func (w *world) settled() {
+// wants it otherwise.
+func (w *world) settled() { settled(w.t, w.redis) }
+
+// settled returns the master as soon as it has all its replicas and no sentinel has
+// wanted it otherwise for a moment: a pause may have been just long enough for a
+// failover that only begins when it is over.
+func settled(t testing.TB, set *testenv.SentinelSet) *testenv.RedisProc {
+	t.Helper()
 	quiet := time.Now()
 	for began := quiet; ; time.Sleep(50 * time.Millisecond) {
-		if m := w.redis.Master(); m == nil || !w.redis.Whole(m) || !w.redis.Content() {
+		m := set.Master()
+		if m == nil || !set.Whole(m) || !set.Content() {
 			quiet = time.Now()
 		}
 		if time.Since(quiet) > 300*time.Millisecond {
-			return
+			return m
 		}
 		if time.Since(began) > 2*patience {
-			w.t.Fatal("the sentinels do not get Redis into order")
+			t.Fatal("the sentinels do not get Redis into order")
 		}
 	}
 }

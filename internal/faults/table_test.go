@@ -8,7 +8,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -30,10 +29,9 @@ import (
 // One fault at a time, many times over, on one node inside the test: the table of
 // the README.
 var (
-	killsFlag     = flag.Int("faults.kills", 3, "how often Redis is killed, with an append-only file and without")
-	failoversFlag = flag.Int("faults.failovers", 0, "how often the master is killed")
-	endsFlag      = flag.Int("faults.ends", 5_000, "ends since the RDB that is put back")
-	awayFlag      = flag.Duration("faults.away", 2*time.Second, "how long a store is away")
+	killsFlag = flag.Int("faults.kills", 3, "how often Redis is killed, with an append-only file and without")
+	endsFlag  = flag.Int("faults.ends", 5_000, "ends since the RDB that is put back")
+	awayFlag  = flag.Duration("faults.away", 2*time.Second, "how long a store is away")
 )
 
 // site is one node without its HTTP: sessions, gate and ledger.
@@ -65,7 +63,7 @@ func newSiteOn(t *testing.T, redisURL string) *site {
 	name, err := s.db.Patient().Settings().Secret(ctx, "ledger-name", 16) // as the program calls it
 	s.must(err)
 	s.must(store.Follow(ctx, redisdb.Gate{
-		Ledger: s.db.Ledger(), Name: hex.EncodeToString(name), Lease: time.Minute, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Ledger: s.db.Ledger(), Name: hex.EncodeToString(name), Lease: time.Minute, Log: slog.New(slog.NewTextHandler(siteLog(t), nil)),
 	}))
 	for i := range 10 {
 		u := user.User{ID: user.NewID(), Username: fmt.Sprint("user", i), Role: user.RoleUser, PasswordHash: "x", CreatedAt: time.Now()}
@@ -157,12 +155,21 @@ func (s *site) endAll(ids []session.ID) {
 // back waits until the store answers a question about any session.
 func (s *site) back() time.Duration {
 	s.t.Helper()
+	return s.backTelling(func(time.Time, error) {})
+}
+
+// backTelling is back that tells why not, after each question, and when that was
+// asked.
+func (s *site) backTelling(tell func(asked time.Time, why error)) time.Duration {
+	s.t.Helper()
 	began := time.Now()
 	for {
+		asked := time.Now()
 		_, err := s.Check(context.Background(), session.IDOf("nobody's"))
 		if !errors.Is(err, session.ErrUnavailable) {
 			return time.Since(began)
 		}
+		tell(asked, err)
 		if time.Since(began) > 2*time.Minute {
 			s.t.Fatalf("not back: %v", err)
 		}
@@ -298,49 +305,6 @@ func TestRedisKilledAtRandomPoints(t *testing.T) {
 		})
 	}
 }
-
-func TestFailovers(t *testing.T) {
-	if *failoversFlag == 0 {
-		return // TestI5_Failover has done one of each kind
-	}
-	set := testenv.RedisSentinel(t, 2, 3)
-	set.Hurry()
-	s := newSiteOn(t, set.URL())
-	rnd := rand.New(rand.NewPCG(seed(), 0))
-	const what = "Redis master killed, replica promoted"
-	var r row
-	for range *failoversFlag {
-		var old *testenv.RedisProc
-		for old == nil || !set.Whole(old) {
-			time.Sleep(20 * time.Millisecond)
-			old = set.Master()
-		}
-		s.back()
-		s.breakWhileEnding(&r, rnd, func() { set.InStep(old) }, func() time.Duration {
-			old.Kill()
-			set.Promoted(old)
-			return s.back()
-		})
-		old.Start()                                      // as the master that it was, with its data, until it is told
-		if r.times%10 == 0 && r.times < *failoversFlag { // it takes long
-			r.print("so far: " + what)
-		}
-	}
-	s.judge(r, what)
-	late := 0
-	for _, away := range r.away {
-		if away > failoverBack {
-			late++
-		}
-	}
-	if late*100 > r.times { // one in a hundred may be the machine's
-		t.Errorf("%d of %d times the service was away for more than %v after the promotion", late, r.times, failoverBack)
-	}
-}
-
-// failoverBack is the promise: how long after the promotion the service may be
-// away.
-const failoverBack = 2 * time.Second
 
 // TestOldRDBWithManyEndsSince ends most of the sessions without HTTP, which would
 // take longer than all the rest, and a few through a node.

@@ -24,8 +24,15 @@ type SentinelSet struct {
 	Sentinels []*RedisProc
 }
 
+// downAfter is how long a master is silent before it is replaced. It has to be well
+// over a second: a sentinel connects at most once a second, counted from when it last
+// tried to reach the master of before, and takes a new one that it has not reached
+// in this time for down (sentinelReconnectInstance, Redis 7.0). With half a second
+// the sentinels deposed every second master that they had just promoted.
+const downAfter = 2 * time.Second
+
 // RedisSentinel starts a master with replicas and sentinels for this test. A
-// master that is silent for half a second is replaced, if most sentinels live.
+// master that is silent for downAfter is replaced, if most sentinels live.
 // Args are for the servers, as for [RedisServer].
 func RedisSentinel(t testing.TB, replicas, sentinels int, args ...string) *SentinelSet {
 	t.Helper()
@@ -99,31 +106,57 @@ func (s *SentinelSet) Whole(master *RedisProc) bool {
 	return strings.Contains(state, "role:master") && strings.Count(state, "state=online") == len(s.Redis)-1
 }
 
-// InStep waits until every other server has all that master has written so far.
-func (s *SentinelSet) InStep(master *RedisProc) {
+// InStep waits until every other server has all that master has written so far,
+// and reports whether that came about: false if another server takes itself for a
+// master, or master has become another's replica. How far a server is then says
+// nothing, because it counts in another history.
+func (s *SentinelSet) InStep(master *RedisProc) bool {
 	s.t.Helper()
-	written := s.offset(master)
+	var asked standing
+	s.wait("the master says how far it is", func() bool {
+		asked = standingOf(master)
+		return asked.role != ""
+	})
+	one := true
 	s.wait("the replicas are in step", func() bool {
+		all := true
 		for _, r := range s.Redis {
-			if s.offset(r) < written {
-				return false
+			switch is := standingOf(r); {
+			case is.role != "" && (is.role == "master") != (r == master):
+				one = false
+				return true
+			case is.history != asked.history || is.offset < asked.offset:
+				all = false
 			}
 		}
-		return true
+		return all
 	})
+	return one
 }
 
-// offset returns how far in the stream of writes r is, -1 if it does not say.
-func (s *SentinelSet) offset(r *RedisProc) int64 {
+// standing is which stream of writes a server is in, and how far.
+type standing struct {
+	role    string
+	history string
+	offset  int64
+}
+
+// standingOf asks r; nothing if it does not say.
+func standingOf(r *RedisProc) standing {
+	n := standing{offset: -1}
 	for line := range strings.Lines(Ask(r.Addr(), "INFO", "replication")) {
-		// A replica has one of its own, which is the master's.
-		if text, is := strings.CutPrefix(strings.TrimSpace(line), "master_repl_offset:"); is {
-			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-				return n
+		switch name, text, _ := strings.Cut(strings.TrimSpace(line), ":"); name {
+		case "role":
+			n.role = text
+		case "master_replid":
+			n.history = text
+		case "master_repl_offset": // a replica has one of its own, which is the master's
+			if offset, err := strconv.ParseInt(text, 10, 64); err == nil {
+				n.offset = offset
 			}
 		}
 	}
-	return -1
+	return n
 }
 
 // Hurry makes the sentinels look at the servers more often than they would, so that
@@ -209,10 +242,10 @@ func startSentinel(masterPort string, quorum int) (*process, error) {
 		command: func(port int) []string {
 			writeConf(conf, port, fmt.Sprintf(`dir %s
 sentinel monitor %[2]s 127.0.0.1 %[3]s %[4]d
-sentinel down-after-milliseconds %[2]s 500
+sentinel down-after-milliseconds %[2]s %[5]d
 sentinel failover-timeout %[2]s 3000
 sentinel parallel-syncs %[2]s 2
-`, dir, MasterName, masterPort, quorum))
+`, dir, MasterName, masterPort, quorum, downAfter.Milliseconds()))
 			return []string{bin, conf, "--sentinel"}
 		},
 		ready:      redisReady,

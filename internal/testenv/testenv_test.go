@@ -111,6 +111,23 @@ func TestNginxServesThroughStopAndKill(t *testing.T) {
 	}
 }
 
+// A replica that has been promoted may be further than the master of before, and
+// yet lack what that has written since.
+func TestInStepIsOfOneHistory(t *testing.T) {
+	set := RedisSentinel(t, 1, 1)
+	master, replica := set.Redis[0], set.Redis[1]
+	Ask(master.Addr(), "SET", "a", "1")
+	if !set.InStep(master) {
+		t.Error("a replica that follows is not in step")
+	}
+	Ask(replica.Addr(), "REPLICAOF", "NO", "ONE")
+	Ask(master.Addr(), "SET", "b", "1")
+	Ask(replica.Addr(), "SET", "c", strings.Repeat("x", 1000))
+	if set.InStep(master) {
+		t.Errorf("in step, and the other server has %q", Ask(replica.Addr(), "GET", "b"))
+	}
+}
+
 func TestSharedRedisGivesEachTestItsOwn(t *testing.T) {
 	a, b := SharedRedis(t), SharedRedis(t)
 	if _, err := dialRedis(t, a).Do("SET", "k", "v"); err != nil {

@@ -159,17 +159,50 @@ func (s *sentinels) ask(ctx context.Context) {
 			answers <- m
 		}()
 	}
-	var latest master
-	spoken, down := 0, 0
+	var spoken []master
 	for range s.addrs {
-		m := <-answers
-		if m.addr == "" {
-			continue
+		if m := <-answers; m.addr != "" {
+			spoken = append(spoken, m)
 		}
-		spoken++
-		if latest.addr == "" || m.epoch > latest.epoch {
-			latest, down = m, 0
+	}
+	latest := latestOf(spoken, s.current.addr, len(s.addrs))
+	if len(spoken) > 0 && (latest.epoch >= s.current.epoch || len(spoken) > len(s.addrs)/2) {
+		if s.current.addr != "" && s.current.addr != latest.addr {
+			for _, f := range s.changed {
+				f()
+			}
 		}
+		s.current = latest
+	}
+	if len(spoken) == 0 {
+		s.current.replacing = false // nobody is left to do it
+	}
+}
+
+// latestOf returns the master of the highest epoch in answers, which all has
+// sentinels could have given. Where two masters have the same epoch, it is the one
+// that most name, and of equals the one before: a sentinel that is still busy with
+// one failover when it hears of the next may take over the epoch of the next with
+// the address of its own (sentinelProcessHelloMessage, Redis 7.0).
+func latestOf(answers []master, before string, all int) (latest master) {
+	named := map[string]int{}
+	for _, m := range answers {
+		if m.epoch > latest.epoch {
+			clear(named)
+		}
+		if m.epoch >= latest.epoch {
+			latest.epoch = m.epoch
+			named[m.addr]++
+		}
+	}
+	for _, m := range answers { // in their order
+		n, most := named[m.addr], named[latest.addr]
+		if n > most || n == most && n > 0 && m.addr == before {
+			latest.addr = m.addr
+		}
+	}
+	down := 0
+	for _, m := range answers {
 		if m.addr == latest.addr {
 			latest.replacing = latest.replacing || m.replacing
 			if m.down {
@@ -182,18 +215,8 @@ func (s *sentinels) ask(ctx context.Context) {
 		return
 	}
 	// One of them has the failover under way, or it is about to begin.
-	latest.replacing = latest.replacing || down > len(s.addrs)/2
-	if spoken > 0 && (latest.epoch >= s.current.epoch || spoken > len(s.addrs)/2) {
-		if s.current.addr != "" && s.current.addr != latest.addr {
-			for _, f := range s.changed {
-				f()
-			}
-		}
-		s.current = latest
-	}
-	if spoken == 0 {
-		s.current.replacing = false // nobody is left to do it
-	}
+	latest.replacing = latest.replacing || down > all/2
+	return latest
 }
 
 // onChange has f called whenever there is another master. f must not block, nor

@@ -111,7 +111,9 @@ func TestEmptyMasterBackBeforeTheFailover(t *testing.T) {
 	live, gone := g.login(g.user()), g.login(g.user())
 	g.end(gone)
 	old := set.Redis[0]
-	set.InStep(old)
+	if !set.InStep(old) {
+		t.Fatal("another server is the master")
+	}
 	old.Kill()
 	set.Failing()
 	old.Start()
