@@ -4,7 +4,7 @@
 //
 // # Never losing a log-in
 //
-// A refresh token is good for one use (DESIGN.md, RFC 9700 4.14.2), and using an
+// A refresh token is good for one use (RFC 9700 4.14.2), and using an
 // older one ends the session. Several processes may hold the same log-in, and
 // each may be killed at any moment. Therefore:
 //

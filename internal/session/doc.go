@@ -1,6 +1,10 @@
 // Package session is the heart: the record of one log-in on one device, how it
-// starts, is checked, touched, renewed and ended, and the contract that a
-// session store has to keep (the invariants I1 to I12 of the design).
+// starts, is checked, touched, refreshed, renewed and ended, and the contract that
+// a session store has to keep (the invariants I1 to I12 of the design).
+//
+// It is one session whether a cookie or tokens carry it. Of the tokens this
+// package makes and spends those that refresh (bearer.go); access tokens, which
+// only name a session, are package token's.
 //
 // A deadline is decided by one clock, that of the node which is asked: it sets
 // the deadlines of the log-ins it takes, moves the idle deadline of the sessions
