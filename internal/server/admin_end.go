@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -208,16 +209,21 @@ func (s *Server) whom(t *translator, v url.Values, found session.Preview) []Deta
 		}
 	}
 	for _, one := range found.First {
-		device := one.Name()
-		if device == "" {
-			device = t.T("device_unknown")
+		text := t.device(one)
+		if at := ip(one.IP); at != "" {
+			text += ", " + at
 		}
-		list = append(list, Detail{one.Username, device + ", " + addrText(one.IP)})
+		list = append(list, Detail{one.Username, text})
 	}
 	if more := found.Sessions - len(found.First); more > 0 {
 		list = append(list, Detail{t.T("confirm_more"), t.T("count_sessions", "Count", more)})
 	}
 	return list
+}
+
+// device returns what pages call the session, in words also if nothing is known.
+func (t *translator) device(one session.Session) string {
+	return cmp.Or(one.Name(), t.T("device_unknown"))
 }
 
 // endSessions ends what confirmEndSessions has asked about.

@@ -3,7 +3,9 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -203,5 +205,17 @@ func TestAdminEndRefusesBadInput(t *testing.T) {
 	wantIn(t, admin, alice[0], alice[1], bob[0], bob[1])
 	if _, err := admin.w.Sessions.Check(context.Background(), session.ID(id)); err != nil {
 		t.Error(err)
+	}
+}
+
+// What nothing is known of is said in words, or not at all.
+func TestPreviewOfUnknownDevices(t *testing.T) {
+	found := session.Preview{Sessions: 2, First: []session.Session{
+		{Username: "kim"},
+		{Username: "lee", Client: "robot", IP: netip.MustParseAddr("192.0.2.7")},
+	}}
+	got := (&Server{}).whom(testTranslator(t, "en"), nil, found)
+	if want := []Detail{{"kim", "Unknown device"}, {"lee", "robot, 192.0.2.7"}}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/http"
@@ -66,8 +67,8 @@ func (s *Server) confirmEndSession(w http.ResponseWriter, r *http.Request) error
 		Base:     s.signedInBase(r, "confirm_end_session_title", "admin_sessions"),
 		Question: t.HTML("confirm_end_session", "Who", one.Username),
 		Details: []Detail{
-			{t.T("device"), one.Name()},
-			{"IP", addrText(one.IP)},
+			{t.T("device"), t.device(one)},
+			{"IP", cmp.Or(ip(one.IP), t.T("none"))},
 		},
 		Action: "/admin/sessions/" + string(one.ID) + "/end",
 		Verb:   t.T("confirm_end_session_verb"),

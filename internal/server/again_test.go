@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -43,6 +44,9 @@ func TestTryAgain(t *testing.T) {
 		if told := strings.Contains(body, "It does no harm to send it again"); told != (one.method == "POST") {
 			t.Errorf("%s %s: told to send the form again: %v", one.method, one.target, told)
 		}
+		if doubt := strings.Contains(body, "What you sent may not have been done"); doubt != (one.method == "POST") {
+			t.Errorf("%s %s: told that nothing may have been done: %v", one.method, one.target, doubt)
+		}
 		if strings.Contains(body, "evil") {
 			t.Errorf("%s %s from %q: the page leads astray", one.method, one.target, one.referer)
 		}
@@ -54,9 +58,14 @@ func TestNotEverythingIsTriedAgain(t *testing.T) {
 	w := newWorld(t)
 	r, err := http.NewRequest("POST", "/mypage/password", nil)
 	must(t, err)
-	for err, again := range map[error]bool{errHalfPassword: false, errForbidden: false, session.ErrUnavailable: true, user.ErrBusy: true} {
-		if got := w.again(r, kindOf(err)); (got != nil) != again {
-			t.Errorf("%v: %+v", err, got)
+	for err, want := range map[error]*Again{
+		errHalfPassword: nil, errForbidden: nil,
+		session.ErrUnavailable: {Form: true, Unsure: true},
+		// Their texts say what has been done: the page must not doubt it.
+		user.ErrBusy: {Form: true}, session.ErrUnrecorded: {Form: true}, session.ErrUndone: {Form: true}, session.ErrUnfinished: {Form: true},
+	} {
+		if got := w.again(r, kindOf(err)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%v: %+v, want %+v", err, got, want)
 		}
 	}
 }
@@ -92,6 +101,13 @@ func TestNoSuchPageKeepsTheNavigation(t *testing.T) {
 // An address breaks after its colons and is never anything but text.
 func TestAddressesBreakBetweenGroups(t *testing.T) {
 	if got := breakable(`2001:db8::1 <b>&:"`); got != `2001:<wbr>db8:<wbr>:<wbr>1 &lt;b&gt;&amp;:<wbr>&#34;` {
+		t.Errorf("%s", got)
+	}
+}
+
+// A long name breaks between its parts, and what is in it is text.
+func TestNamesBreakBetweenTheirParts(t *testing.T) {
+	if got := breakableName("a.b_c@d-e<i>"); got != "a.<wbr>b_<wbr>c@<wbr>d-e&lt;i&gt;" {
 		t.Errorf("%s", got)
 	}
 }

@@ -199,7 +199,7 @@ func (s *Server) again(r *http.Request, k kind) *Again {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return &Again{URL: localPath(r.URL.RequestURI())}
 	}
-	a := &Again{Form: true}
+	a := &Again{Form: true, Unsure: k.is == session.ErrUnavailable}
 	if from, err := url.Parse(r.Referer()); err == nil && from.Scheme == s.PublicURL.Scheme && from.Host == s.PublicURL.Host {
 		a.URL = localPath(from.RequestURI())
 		if isLoginPage(from.RequestURI()) || from.Path == "/login/choose" { // to which localPath does not lead back

@@ -26,6 +26,7 @@ func funcs(t *translator, assets *static) template.FuncMap {
 		"args":     args,
 		"ip":       ipElement,
 		"soft":     breakable,
+		"handle":   breakableName,
 		"status":   accountStatus,
 	}
 }
@@ -111,6 +112,15 @@ func ipElement(a netip.Addr) template.HTML {
 // breakable lets a text with an IPv6 address in it break after its colons.
 func breakable(text string) template.HTML {
 	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(text), ":", ":<wbr>"))
+}
+
+// nameBreaks puts a place to break after what joins the parts of a name.
+var nameBreaks = strings.NewReplacer(".", ".<wbr>", "_", "_<wbr>", "@", "@<wbr>")
+
+// breakableName lets a username or an e-mail address break between its parts;
+// browsers themselves do so after a hyphen.
+func breakableName(name string) template.HTML {
+	return template.HTML(nameBreaks.Replace(template.HTMLEscapeString(name)))
 }
 
 // accountStatus returns the key of the word for whether u may log in.

@@ -209,7 +209,10 @@ type Detail struct{ Label, Value string }
 // Again is how to repeat what has just failed and may go well in a moment.
 type Again struct {
 	URL  string // the page that was asked for, or the one whose form was sent; empty if not known
-	Form bool   // a form was sent: what it asks for may not have been done
+	Form bool   // a form was sent
+
+	// The message does not say whether what the form asks for has been done.
+	Unsure bool
 }
 
 // ErrorPage is error.html.
