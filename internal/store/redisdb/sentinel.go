@@ -165,6 +165,10 @@ func (s *sentinels) ask(ctx context.Context) {
 			spoken = append(spoken, m)
 		}
 	}
+	if ctx.Err() != nil && len(spoken) < len(s.addrs) {
+		s.asked = time.Time{} // nobody has waited for the others: that they are silent means nothing
+		return
+	}
 	latest := latestOf(spoken, s.current.addr, len(s.addrs))
 	if len(spoken) > 0 && (latest.epoch >= s.current.epoch || len(spoken) > len(s.addrs)/2) {
 		if s.current.addr != "" && s.current.addr != latest.addr {
@@ -209,10 +213,6 @@ func latestOf(answers []master, before string, all int) (latest master) {
 				down++
 			}
 		}
-	}
-	if ctx.Err() != nil && spoken < len(s.addrs) {
-		s.asked = time.Time{} // nobody has waited for the others: that they are silent means nothing
-		return
 	}
 	// One of them has the failover under way, or it is about to begin.
 	latest.replacing = latest.replacing || down > all/2
