@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -10,8 +11,10 @@ import (
 	"gatehouse/internal/user"
 )
 
-// note writes to the audit log. What has happened has happened: if the log
-// cannot be written the request still succeeds, and the program's log says so.
+// note writes to the audit log. What has happened has happened: it is noted also
+// if the client has gone away, who could else keep anything out of the log; and if
+// the log cannot be written the request still succeeds, and the program's log says
+// so.
 func (s *Server) note(r *http.Request, e audit.Event) {
 	x := exchangeOf(r.Context())
 	e.At = s.Now()
@@ -19,7 +22,7 @@ func (s *Server) note(r *http.Request, e audit.Event) {
 	if e.Device == "" {
 		e.Device = deviceOf(r.UserAgent()).String()
 	}
-	if err := s.Audit.Append(r.Context(), e); err != nil {
+	if err := s.Audit.Append(context.WithoutCancel(r.Context()), e); err != nil {
 		s.Log.ErrorContext(r.Context(), "audit log", "request", x.id, "kind", e.Kind, "user", e.User, "error", err.Error())
 	}
 }
