@@ -35,7 +35,8 @@ type gate struct {
 	// harmless, but the one who does it would find it done, and say so.
 	due      int64
 	seen     string   // the server behind the latest new connection
-	trusted  string   // the last one since whose coming the ledger has been asked
+	era      int      // grows whenever seen is another one
+	trusted  string   // seen, if the ledger has been asked since it came
 	refused  error    // the server and the ledger do not belong together
 	applying *catchUp // under way, or nil
 }
@@ -91,15 +92,21 @@ func (g *gate) meet(server string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	before := g.seen
-	g.seen = server
-	return before != "" && before != server
+	if before == server {
+		return false
+	}
+	// What one that comes back was told before it was left means nothing: others
+	// may have carried out ends elsewhere meanwhile.
+	g.seen, g.trusted = server, ""
+	g.era++
+	return before != ""
 }
 
 // prove returns nil if the server behind c has applied what it has to, applying
 // what is missing first if that can be done before ctx ends; if not it goes on
 // without the caller.
 func (g *gate) prove(ctx context.Context, c *generationConn) error {
-	least, err := g.least(ctx, c.server)
+	least, era, err := g.least(ctx, c.server)
 	if err != nil {
 		return err
 	}
@@ -112,7 +119,7 @@ func (g *gate) prove(ctx context.Context, c *generationConn) error {
 			if err := g.notAhead(ctx, p); err != nil {
 				return err
 			}
-			g.trust(c.server)
+			g.trust(c.server, era)
 			return nil
 		case try == 2:
 			return errBehind // c leads to another server than the one that caught up
@@ -129,22 +136,26 @@ func (g *gate) prove(ctx context.Context, c *generationConn) error {
 // node knows has been told of every end since it came; but what the ledger held
 // when it came has to be learnt from the ledger itself, and no older answer does
 // instead: whoever ended a session a moment ago may have told the server before.
-func (g *gate) least(ctx context.Context, server string) (int64, error) {
+func (g *gate) least(ctx context.Context, server string) (least int64, era int, err error) {
 	g.mu.Lock()
-	trusted, due := g.trusted == server, g.due
+	era, least = g.era, g.due
+	trusted := g.trusted == server
 	g.mu.Unlock()
 	if trusted {
-		_, err := g.known()
-		return due, err
+		_, err = g.known()
+		return least, era, err
 	}
-	return g.ask(ctx)
+	least, err = g.ask(ctx)
+	return least, era, err
 }
 
-// trust notes that server has all that the ledger held when it came.
-func (g *gate) trust(server string) {
+// trust notes that server has all that the ledger held when it came, in era.
+func (g *gate) trust(server string, era int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.trusted = server
+	if g.era == era && g.seen == server {
+		g.trusted = server
+	}
 }
 
 // notAhead refuses a server that has applied what the ledger does not know. A
