@@ -30,6 +30,8 @@ type gate struct {
 	mu    sync.Mutex
 	head  int64     // newest entry of the ledger that this node knows of
 	asked time.Time // when the ledger last told
+	// silent: it did not answer when it was asked last.
+	silent bool
 	// due is the newest entry that was known one comparison ago. What came after
 	// is being carried out at this moment: to do it a second time would be
 	// harmless, but the one who does it would find it done, and say so.
@@ -48,6 +50,8 @@ const (
 	compareEvery = 500 * time.Millisecond
 	// headTimeout bounds the question to the ledger.
 	headTimeout = 200 * time.Millisecond
+	// aheadTimeout bounds it where the answer can wait for the next comparison.
+	aheadTimeout = 100 * time.Millisecond
 	// applyBatch is how many entries one script run applies.
 	applyBatch = 200
 )
@@ -160,12 +164,15 @@ func (g *gate) trust(server string, era int) {
 
 // notAhead refuses a server that has applied what the ledger does not know. A
 // ledger that has only grown since we asked it, or does not answer now, is no
-// reason.
+// reason. Of one that is silent the comparison every half second learns when it
+// answers again; were each operation to ask, all would wait as long as it is away.
 func (g *gate) notAhead(ctx context.Context, p position) error {
 	head, err := g.known()
-	if err != nil || p.seq <= head {
+	if err != nil || p.seq <= head || g.isSilent() {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, aheadTimeout)
+	defer cancel()
 	head, err = g.ask(ctx)
 	switch {
 	case errors.Is(err, ErrLedgerOlder):
@@ -174,6 +181,12 @@ func (g *gate) notAhead(ctx context.Context, p position) error {
 		return g.refuse(fmt.Errorf("%w: Redis has applied end %d, the database knows %d", ErrLedgerOlder, p.seq, head))
 	}
 	return nil
+}
+
+func (g *gate) isSilent() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.silent
 }
 
 // ask asks the ledger how long it is.
@@ -185,6 +198,9 @@ func (g *gate) ask(ctx context.Context) (int64, error) {
 	g.mu.Unlock()
 	began := time.Now() // what the answer says was true then
 	head, err := g.ledger.Head(ctx)
+	g.mu.Lock()
+	g.silent = err != nil
+	g.mu.Unlock()
 	if err != nil {
 		return before, err
 	}

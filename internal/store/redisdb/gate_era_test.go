@@ -2,6 +2,8 @@ package redisdb
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -12,11 +14,12 @@ import (
 type askedLedger struct {
 	session.Ledger
 	asked int
+	err   error
 }
 
 func (l *askedLedger) Head(context.Context) (int64, error) {
 	l.asked++
-	return int64(l.asked), nil
+	return int64(l.asked), l.err
 }
 
 // A server that a node has left and comes back to, as when sentinels disagree for
@@ -48,5 +51,29 @@ func TestI5_ServerThatWasLeftIsNotTrusted(t *testing.T) {
 	g.trust("A", first) // by a connection from before
 	if n, _ := least("A"); n != 3 {
 		t.Errorf("after a late proof the node wants end %d to be applied, want the newest, 3", n)
+	}
+}
+
+// A server that is ahead of what a node has heard of the ledger, because another
+// node has just ended something there, is not asked about with every operation
+// while the database is away: an answer would take longer than is promised.
+func TestI6_SilentLedgerIsNotAskedByEveryOperation(t *testing.T) {
+	ledger := &askedLedger{err: session.ErrUnavailable}
+	g := &gate{ledger: ledger, lease: time.Hour, asked: time.Now(), head: 1}
+	for range 10 {
+		if err := g.notAhead(context.Background(), position{seq: 2, ledger: "ours"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ledger.asked != 1 {
+		t.Errorf("the ledger was asked %d times while it was silent, want once", ledger.asked)
+	}
+	ledger.err = nil // it answers the comparison, and knows of one end less than the server
+	if _, err := g.ask(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	g.name, g.log, ledger.asked = "ours", slog.New(slog.DiscardHandler), 0
+	if err := g.notAhead(context.Background(), position{seq: 5, ledger: "ours"}); !errors.Is(err, ErrLedgerOlder) {
+		t.Errorf("a server that is ahead of a ledger that answers: %v, want ErrLedgerOlder", err)
 	}
 }
