@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-chi/chi/v5"
+
 	"gatehouse/internal/audit"
 	"gatehouse/internal/limit"
 	"gatehouse/internal/oauth"
@@ -60,7 +62,8 @@ type Server struct {
 	texts   translators
 	views   *views
 	assets  *static
-	handler http.Handler
+	router  *chi.Mux
+	handler http.Handler // router, and what stands in front of it
 
 	document []byte // the OpenAPI document
 
@@ -101,7 +104,8 @@ func New(c Config) (*Server, error) {
 	if s.document, err = readOpenAPI(c.Web); err != nil {
 		return nil, err
 	}
-	s.handler = s.routes()
+	s.router = s.routes()
+	s.handler = s.begin(s.router)
 	return s, nil
 }
 
