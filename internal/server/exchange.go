@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
 	"gatehouse/internal/session"
@@ -87,19 +86,20 @@ func (w *recorder) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// logExchange tells the observer and writes the line.
 func (s *Server) logExchange(r *http.Request, x *exchange, took time.Duration) {
 	status := x.writer.status
 	if status == 0 {
 		status = http.StatusOK
 	}
-	route := "-"
-	if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" {
-		route = c.RoutePattern()
+	route, method := routeOf(r), loggedMethod(r.Method)
+	if s.Observer != nil {
+		s.Observer.Answered(route, method, status, took)
 	}
 	level := slog.LevelInfo
 	attrs := append(make([]slog.Attr, 0, 8), // room for all there can be
 		slog.String("request", x.id),
-		slog.String("method", loggedMethod(r.Method)),
+		slog.String("method", method),
 		slog.String("route", route),
 		slog.Int("status", status),
 		slog.Duration("took", took),

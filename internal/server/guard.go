@@ -60,6 +60,7 @@ func (s *Server) carried(r *http.Request) (context.Context, error) {
 // withSession returns r with its live session in the context, or r and an error.
 func (s *Server) withSession(r *http.Request) (*http.Request, error) {
 	ctx, err := s.carried(r)
+	s.observeCheck(carrierOf(r), err)
 	if err != nil {
 		return r, err
 	}

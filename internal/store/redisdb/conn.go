@@ -92,7 +92,7 @@ func (c *client) admit(ctx context.Context, conn *generationConn) (*generationCo
 			conn.generation = c.generation.Load()
 		}
 		conn.server, conn.proven = server, time.Now()
-		err = c.gate.prove(ctx, conn)
+		err = c.gate.turnAway(c.gate.prove(ctx, conn))
 	}
 	if err != nil {
 		conn.Close()
@@ -111,7 +111,7 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time
 		return nil
 	}
 	if _, err := c.gate.known(); err != nil {
-		return err
+		return c.gate.turnAway(err)
 	}
 	now := time.Now()
 	if now.Sub(conn.proven) < compareEvery {
@@ -128,7 +128,7 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time
 		return errStale // it has been a replica meanwhile
 	}
 	if err := c.gate.prove(ctx, conn); err != nil {
-		return err
+		return c.gate.turnAway(err)
 	}
 	conn.proven = now
 	return nil

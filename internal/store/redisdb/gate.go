@@ -41,6 +41,8 @@ type gate struct {
 	trusted  string   // seen, if the ledger has been asked since it came
 	refused  error    // the server and the ledger do not belong together
 	applying *catchUp // under way, or nil
+
+	observed observed
 }
 
 const (
@@ -114,7 +116,7 @@ func (g *gate) prove(ctx context.Context, c *generationConn) error {
 	if err != nil {
 		return err
 	}
-	p, err := positionOf(boundTo(ctx, c))
+	p, err := g.positionOf(boundTo(ctx, c))
 	for try := 0; err == nil; try++ {
 		switch {
 		case p.ledger != "" && p.ledger != g.name:
@@ -130,7 +132,7 @@ func (g *gate) prove(ctx context.Context, c *generationConn) error {
 		}
 		// The run that we join may have begun before we knew of least.
 		if err = g.catchUp(ctx, least); err == nil {
-			p, err = positionOf(boundTo(ctx, c))
+			p, err = g.positionOf(boundTo(ctx, c))
 		}
 	}
 	return err
@@ -282,7 +284,7 @@ func (g *gate) apply(ctx context.Context) error {
 			if _, err = c.Do("SET", "ledger", g.name, "NX"); err != nil {
 				return err
 			}
-			p, err = positionOf(c)
+			p, err = g.positionOf(c)
 			return err
 		})
 		if err != nil {
@@ -339,7 +341,7 @@ func (g *gate) watch(ctx context.Context, c *client) {
 			continue // the lease runs
 		}
 		err := g.raw.client.do(ctx, func(b boundConn) error {
-			p, err := positionOf(b)
+			p, err := g.positionOf(b)
 			if err != nil || p.seq >= due {
 				return err
 			}
