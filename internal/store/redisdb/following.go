@@ -3,37 +3,22 @@ package redisdb
 import (
 	"errors"
 	"sync/atomic"
-	"time"
 
 	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/session"
 )
 
-// Following is how far this node and its server follow the ledger, for figures
-// that an operator watches. Nothing is decided by it.
-type Following struct {
-	Known    int64     // newest entry of the ledger that this node knows of
-	Applied  int64     // newest entry that the server said it has applied, when it was asked last
-	Answered time.Time // when the ledger told last; zero: never
-	Refused  uint64    // times that a connection was not used because of the ledger, since the start
-	Shut     bool      // the two do not belong together: nothing is served until a restart
-}
-
-// Lag returns how many entries the server was behind what this node knows of. An
-// end that is being carried out makes it one for a moment.
-func (f Following) Lag() int64 { return max(0, f.Known-f.Applied) }
-
 // Following returns how far the store follows its ledger, and whether it follows
 // one at all.
-func (s *Store) Following() (Following, bool) {
+func (s *Store) Following() (session.Following, bool) {
 	g := s.client.gate
 	if g == nil {
-		return Following{}, false
+		return session.Following{}, false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return Following{
+	return session.Following{
 		Known:    g.head,
 		Applied:  g.observed.applied.Load(),
 		Answered: g.asked,
