@@ -96,7 +96,7 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	if err := p.greet(ctx, conf, listener.Addr(), users); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer f.start(context.WithoutCancel(ctx), s, log)() // shown until all is over
+	defer f.start(context.WithoutCancel(ctx), s, log)()                        // shown until all is over
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx)) // ends come until the last request
 	var recorder sync.WaitGroup
 	recorder.Go(func() { sessions.RecordLater(recording) })
