@@ -28,7 +28,7 @@ func (s *stores) follow(ctx context.Context, c config.Config, acceptOlder bool, 
 		}
 	}
 	err = s.redis.Follow(ctx, redisdb.Gate{
-		Ledger: s.db.Ledger(),
+		Ledger: s.ledger,
 		Name:   hex.EncodeToString(name),
 		Lease:  c.LedgerLease,
 		Log:    log,

@@ -46,6 +46,11 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	for _, name := range conf.Unknown {
 		log.Warn("not a setting of this program; is it misspelt?", "variable", name)
 	}
+	f, err := newFigures(conf)
+	if err != nil {
+		return err
+	}
+	defer f.close()
 	limits := sessionLimits(conf)
 	s, err := openStores(ctx, conf.StoreConfig, limits.Longest())
 	if err != nil {
@@ -59,6 +64,7 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	if schema.Have != schema.Want {
 		log.Info("database migrated", "from", schema.Have, "to", schema.Want)
 	}
+	f.time(s, conf)
 	if err := s.follow(ctx, conf, c.AcceptOlderDatabase, log); err != nil {
 		return err
 	}
@@ -80,16 +86,18 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	sessions := session.NewManager(s.sessions, s.db.Ledger(), limits, time.Now, session.WithRefreshKey([32]byte(refreshKey)))
+	sessions := session.NewManager(s.sessions, s.ledger, limits, time.Now,
+		append(f.options(), session.WithRefreshKey([32]byte(refreshKey)))...)
 	sessions.LogTo(log)
 	hub := session.NewHub(sessions, s.lookEvery())
-	handler, users, err := newHandler(ctx, conf, sessions, hub, keys, s, log)
+	handler, users, err := newHandler(ctx, conf, sessions, hub, keys, s, f, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	if err := p.greet(ctx, conf, listener.Addr(), users); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	defer f.start(context.WithoutCancel(ctx), s, log)()                        // shown until all is over
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx)) // ends come until the last request
 	var recorder sync.WaitGroup
 	recorder.Go(func() { sessions.RecordLater(recording) })
@@ -117,7 +125,7 @@ func sessionLimits(c config.Config) session.Limits {
 }
 
 // newHandler joins the parts of the server.
-func newHandler(ctx context.Context, c config.Config, sessions *session.Manager, hub *session.Hub, keys *token.Keyring, s *stores, log *slog.Logger) (*server.Server, *user.Service, error) {
+func newHandler(ctx context.Context, c config.Config, sessions *session.Manager, hub *session.Hub, keys *token.Keyring, s *stores, f *figures, log *slog.Logger) (*server.Server, *user.Service, error) {
 	deviceKey, err := s.db.Patient().Settings().Secret(ctx, "device-key", 32)
 	if err != nil {
 		return nil, nil, err
@@ -126,6 +134,7 @@ func newHandler(ctx context.Context, c config.Config, sessions *session.Manager,
 	if err != nil {
 		return nil, nil, err
 	}
+	f.ask(s, sessions, hub, hasher)
 	issuer, verifier, err := accessTokens(c, keys)
 	if err != nil {
 		return nil, nil, err
@@ -159,11 +168,16 @@ func newHandler(ctx context.Context, c config.Config, sessions *session.Manager,
 		Keyring:        keys,
 		Web:            web.Files,
 		Ready:          ready,
+		Observer:       f.observer(),
 		Log:            log,
 		Now:            time.Now,
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	f.know(handler)
 	// What is left of the start is in no hurry, unlike requests.
-	return handler, user.NewService(s.db.Patient().Users(), hasher, policy, time.Now), err
+	return handler, user.NewService(s.db.Patient().Users(), hasher, policy, time.Now), nil
 }
 
 // How often open pages are looked after, in case no news of an end has come. In

@@ -19,6 +19,7 @@ type stores struct {
 	db       *sqldb.DB
 	redis    *redisdb.Store // nil: sessions are in db
 	sessions session.Store
+	ledger   session.Ledger // of db
 	events   session.Events // of sessions
 }
 
@@ -36,7 +37,7 @@ func openStores(ctx context.Context, c config.StoreConfig, longest time.Duration
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	embedded := db.Sessions()
-	s := &stores{db: db, sessions: embedded, events: embedded}
+	s := &stores{db: db, sessions: embedded, ledger: db.Ledger(), events: embedded}
 	if !c.RedisURL.IsEmpty() {
 		s.redis = redisdb.Open(c.RedisURL.Reveal(), longest)
 		s.sessions, s.events = s.redis, s.redis

@@ -20,10 +20,22 @@ func (p *problems) add(env, format string, args ...any) {
 }
 
 func (p *problems) addr(env, value string) string {
+	return p.hostPort(env, value, "such as 127.0.0.1:8080, or :8080 for all addresses")
+}
+
+// addrOrOff is addr for what may be off; then it is empty.
+func (p *problems) addrOrOff(env, value string) string {
+	if orDefault(env, value) == "off" {
+		return ""
+	}
+	return p.hostPort(env, value, "such as 127.0.0.1:9090, or off")
+}
+
+func (p *problems) hostPort(env, value, hint string) string {
 	value = orDefault(env, value)
 	_, port, err := net.SplitHostPort(value)
 	if err != nil || !isPort(port) {
-		p.add(env, "is %q: want host:port, such as 127.0.0.1:8080, or :8080 for all addresses", value)
+		p.add(env, "is %q: want host:port, %s", value, hint)
 		return ""
 	}
 	return value

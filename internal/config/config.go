@@ -26,8 +26,9 @@ type StoreConfig struct {
 type Config struct {
 	StoreConfig
 
-	Addr      string   // host:port to listen on
-	PublicURL *url.URL // scheme and host only, as browsers send it in Origin
+	Addr        string   // host:port to listen on
+	MetricsAddr string   // host:port to serve metrics on; empty: nowhere
+	PublicURL   *url.URL // scheme and host only, as browsers send it in Origin
 
 	// How long sessions live: idle and since log-in; the latter pair for
 	// people who choose to stay signed in. The nearer deadline counts.
@@ -93,6 +94,7 @@ func (s Serve) Resolve(environ []string) (Config, error) {
 		StoreConfig: s.Stores.resolve(&p, environ),
 
 		Addr:             p.addr("GATEHOUSE_ADDR", s.Addr),
+		MetricsAddr:      p.addrOrOff("GATEHOUSE_METRICS_ADDR", s.MetricsAddr),
 		PublicURL:        p.publicURL("GATEHOUSE_PUBLIC_URL", s.PublicURL),
 		SessionIdle:      p.duration("GATEHOUSE_SESSION_IDLE", s.SessionIdle),
 		SessionLifetime:  p.duration("GATEHOUSE_SESSION_LIFETIME", s.SessionLifetime),

@@ -270,7 +270,7 @@ func TestSettings(t *testing.T) {
 		}
 		seen[s.Env] = true
 	}
-	if len(all) != 28 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
+	if len(all) != 29 || all[0].Env != "GATEHOUSE_DATA_DIR" || all[0].Default != "./data" {
 		t.Errorf("%d settings, first %+v", len(all), all[0])
 	}
 }
@@ -280,6 +280,21 @@ func TestOneOfAPairMayBeShort(t *testing.T) {
 	for _, s := range []Serve{{SessionLifetime: "30m"}, {SessionIdle: "13h"}, {RememberLifetime: "7d"}, {SessionLifetime: "60d"}} {
 		if _, err := s.Resolve(nil); err != nil {
 			t.Errorf("%+v: %v", s, err)
+		}
+	}
+}
+
+// Metrics are served where somebody said so, and nowhere else.
+func TestMetricsAddr(t *testing.T) {
+	for value, want := range map[string]string{"": "", "off": "", "127.0.0.1:9090": "127.0.0.1:9090", ":9090": ":9090"} {
+		if c, err := (Serve{MetricsAddr: value}).Resolve(nil); err != nil || c.MetricsAddr != want {
+			t.Errorf("%q: %q, %v", value, c.MetricsAddr, err)
+		}
+	}
+	for _, value := range []string{"on", "9090", "localhost:http"} {
+		_, err := (Serve{MetricsAddr: value}).Resolve(nil)
+		if want := fmt.Sprintf("GATEHOUSE_METRICS_ADDR is %q: want host:port, such as 127.0.0.1:9090, or off", value); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

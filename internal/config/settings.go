@@ -26,6 +26,7 @@ type Serve struct {
 	Stores
 
 	Addr             string `name:"addr" env:"GATEHOUSE_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on."`
+	MetricsAddr      string `name:"metrics-addr" env:"GATEHOUSE_METRICS_ADDR" default:"off" placeholder:"HOST:PORT|off" help:"Address to serve metrics for Prometheus on, at /metrics, to anybody who gets there; or off."`
 	PublicURL        string `name:"public-url" env:"GATEHOUSE_PUBLIC_URL" default:"http://localhost:8080" placeholder:"URL" help:"What people type to get here: scheme and host, no path."`
 	SessionIdle      string `name:"session-idle" env:"GATEHOUSE_SESSION_IDLE" default:"1h" placeholder:"TIME" help:"A session ends when unused for this long (90s, 30m, 1h, 14d)."`
 	SessionLifetime  string `name:"session-lifetime" env:"GATEHOUSE_SESSION_LIFETIME" default:"12h" placeholder:"TIME" help:"A session ends this long after the log-in, used or not."`

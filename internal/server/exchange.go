@@ -126,12 +126,16 @@ type line [9]slog.Attr
 // lines are kept for the next requests; handlers write at once what they get.
 var lines = sync.Pool{New: func() any { return new(line) }}
 
-// logExchange writes the line. It goes straight to the handler: the logger would
+// logExchange tells the observer and writes the line. It goes straight to the handler: the logger would
 // find out for each where in the program it comes from.
 func (s *Server) logExchange(r *http.Request, x *exchange, began, ended time.Time) {
 	status := x.writer.status
 	if status == 0 {
 		status = http.StatusOK
+	}
+	route, method := routeOf(x.route), loggedMethod(r.Method)
+	if s.Observer != nil {
+		s.Observer.Answered(route, method, status, ended.Sub(began))
 	}
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError {
@@ -141,14 +145,10 @@ func (s *Server) logExchange(r *http.Request, x *exchange, began, ended time.Tim
 	if !h.Enabled(x, level) {
 		return
 	}
-	route := "-"
-	if pattern := x.route.RoutePattern(); pattern != "" {
-		route = pattern
-	}
 	l := lines.Get().(*line)
 	attrs := append(l[:0],
 		slog.String("request", x.requestID()),
-		slog.String("method", loggedMethod(r.Method)),
+		slog.String("method", method),
 		slog.String("route", route),
 		slog.Int("status", status),
 		slog.Duration("took", ended.Sub(began)),

@@ -64,7 +64,9 @@ func (s *Server) withSession(r *http.Request) (*http.Request, error) {
 	if r.Context() != context.Context(x) || v.ID() != "" { // not ours to fill, or filled
 		v = &session.Visit{Context: r.Context()}
 	}
-	if err := s.carried(r, v); err != nil {
+	err := s.carried(r, v)
+	s.observeCheck(carrierOf(r), err)
+	if err != nil {
 		return r, err
 	}
 	if v != &x.Visit {

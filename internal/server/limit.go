@@ -80,6 +80,7 @@ func (s *Server) loginByTicket(w http.ResponseWriter, r *http.Request) error {
 // *tooManyError; session.ErrLimit if there is still no room: then t serves to
 // ask once more.
 func (s *Server) resumeLogin(w http.ResponseWriter, r *http.Request, sealed string, chosen []string) (t ticket, in loggedIn, err error) {
+	defer func() { s.observeLogIn(t.Carrier, err) }()
 	if t, err = s.open(sealed); err != nil {
 		return t, in, err
 	}

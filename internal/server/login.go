@@ -76,6 +76,7 @@ type loggedIn struct {
 // logIn checks the password and starts the session: the errors of checkLogin,
 // session.ErrEpoch, and session.ErrLimit, for which alone the user counts.
 func (s *Server) logIn(w http.ResponseWriter, r *http.Request, f loginForm) (in loggedIn, err error) {
+	defer func() { s.observeLogIn(f.carrier, err) }()
 	if in.user, err = s.checkLogin(r, f); err != nil {
 		return in, err
 	}

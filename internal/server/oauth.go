@@ -58,6 +58,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	one, says, err := s.holder(r.Context(), text)
+	s.observeCheck(session.Bearer, err)
 	switch {
 	case countsForNothing(err):
 		return reply(w, http.StatusOK, introspection{})

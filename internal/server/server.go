@@ -21,7 +21,7 @@ import (
 	"gatehouse/internal/user"
 )
 
-// Config is what a Server is made of. Every field is needed.
+// Config is what a Server is made of. Every field is needed but Observer.
 type Config struct {
 	PublicURL      *url.URL // scheme and host under which browsers reach us
 	SignUp         bool     // people may sign up by themselves
@@ -48,6 +48,9 @@ type Config struct {
 
 	// Ready are the stores that /readyz asks, by name.
 	Ready map[string]func(context.Context) error
+
+	// Observer is told what requests come to; nil: nobody is.
+	Observer Observer
 
 	Log *slog.Logger
 	Now func() time.Time

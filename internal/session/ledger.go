@@ -46,3 +46,17 @@ type Entry struct {
 	Why     Why
 	At      time.Time
 }
+
+// Following is how far a node, and the store behind it, follow the ledger, for the
+// figures that an operator watches. Nothing is decided by it.
+type Following struct {
+	Known    int64     // newest entry that this node knows of
+	Applied  int64     // newest entry that the store said it has applied, when it was asked last
+	Answered time.Time // when the ledger told last; zero: never
+	Refused  uint64    // times that a connection to the store was not used because of the ledger, since the start
+	Shut     bool      // the two do not belong together: nothing is served until a restart
+}
+
+// Lag returns how many entries the store was behind what the node knows of. An end
+// that is being carried out makes it one for a moment.
+func (f Following) Lag() int64 { return max(0, f.Known-f.Applied) }

@@ -36,6 +36,8 @@ type Manager struct {
 	now    func() time.Time
 	ender  ender
 	log    *slog.Logger
+	// observer is nil if nobody counts.
+	observer Observer
 	// unrecorded holds the ends that the ledger has to be told of.
 	unrecorded *unrecorded
 	// replacing holds the log-ins that are making room for themselves.
@@ -287,6 +289,7 @@ func (m *Manager) EndUserAt(ctx context.Context, u user.ID, epoch user.Epoch, ke
 	ctx, begin := context.WithoutCancel(ctx), m.now()
 	ended, err := m.store.EndUser(ctx, u, epoch, keep, why, m.clock())
 	e := EndError{Receipt: Receipt{Ended: ended, Users: min(ended, 1), Took: m.now().Sub(begin)}, Undone: err}
+	m.tellEnded(why.Reason, ended)
 	m.log.InfoContext(ctx, "sessions of a user ended", "user", u, "ended", ended, "reason", why.Reason, "by", why.Actor)
 	return e.Receipt, e.orNil()
 }
@@ -303,6 +306,9 @@ func (m *Manager) EndAll(ctx context.Context, why Why) (Receipt, error) {
 	} else if e.Receipt.Ended, e.Undone = m.store.EndAll(ctx, epoch, why, m.clock()); e.Undone == nil {
 		applied(ctx, m.store, span)
 	}
+	if e.Unrecorded == nil { // else endFound has told
+		m.tellEnded(why.Reason, e.Receipt.Ended)
+	}
 	m.log.InfoContext(ctx, "everyone's sessions ended", "ended", e.Receipt.Ended, "reason", why.Reason, "by", why.Actor)
 	e.Receipt.Took = m.now().Sub(begin)
 	return e.Receipt, e.orNil()
@@ -311,9 +317,11 @@ func (m *Manager) EndAll(ctx context.Context, why Why) (Receipt, error) {
 // logged is how many sessions a line of the log names.
 const logged = 5
 
-// logEnd says in the log which of ids have ended, by the beginnings of their
-// ids: these open nothing, and a whole one is what commands end sessions by.
+// logEnd tells the observer how many have ended, and says in the log which of ids
+// have, by the beginnings of their ids: these open nothing, and a whole one is
+// what commands end sessions by.
 func (m *Manager) logEnd(ctx context.Context, ids []ID, ended int, why Why) {
+	m.tellEnded(why.Reason, ended)
 	var names []string
 	for _, id := range ids[:min(len(ids), logged)] {
 		names = append(names, id.Short())

@@ -1,6 +1,10 @@
 package session
 
-import "gatehouse/internal/user"
+import (
+	"slices"
+
+	"gatehouse/internal/user"
+)
 
 // Reason says why a session ended.
 type Reason string
@@ -16,10 +20,14 @@ const (
 	Reuse    Reason = "reuse"    // a spent refresh token was shown again
 )
 
+var reasons = []Reason{Logout, Forced, Expired, Password, Disabled, Replaced, Reuse}
+
+// Reasons returns all reasons.
+func Reasons() []Reason { return slices.Clone(reasons) }
+
 // ParseReason returns the reason named s and whether there is one.
 func ParseReason(s string) (Reason, bool) {
-	switch r := Reason(s); r {
-	case Logout, Forced, Expired, Password, Disabled, Replaced, Reuse:
+	if r := Reason(s); slices.Contains(reasons, r) {
 		return r, true
 	}
 	return "", false

@@ -34,5 +34,8 @@ func (m *Manager) Confirm(ctx context.Context, r Receipt) Receipt {
 		r.Nodes = nodes
 	}
 	r.Took += m.now().Sub(begin)
+	if m.observer != nil {
+		m.observer.Confirmed(r.Nodes, r.Took)
+	}
 	return r
 }

@@ -26,6 +26,7 @@ type Hasher struct {
 	params  Params
 	permits chan struct{}
 	waiting atomic.Int64
+	refused atomic.Uint64
 	queue   int64
 	decoy   phc
 	derive  func(password, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte
@@ -97,6 +98,20 @@ func (h *Hasher) NeedsRehash(stored string) bool {
 	return err == nil && got.lowerThan(h.params)
 }
 
+// HashQueue is what a Hasher has to do at one moment.
+type HashQueue struct {
+	Running int    // hashes being computed
+	Waiting int    // callers waiting for their turn
+	Refused uint64 // callers that got ErrBusy, since the start
+}
+
+// Queue returns what h has to do now.
+func (h *Hasher) Queue() HashQueue {
+	// Who is being refused counts as waiting for a moment.
+	waiting := min(h.waiting.Load(), h.queue)
+	return HashQueue{Running: len(h.permits), Waiting: int(waiting), Refused: h.refused.Load()}
+}
+
 // compute waits for its turn and computes. The permit is held until the work
 // is done: argon2 cannot be interrupted, so giving the permit back when a
 // client has gone would let another hash start beside this one.
@@ -119,6 +134,7 @@ func (h *Hasher) acquire(ctx context.Context) error {
 	}
 	defer h.waiting.Add(-1)
 	if h.waiting.Add(1) > h.queue {
+		h.refused.Add(1)
 		return ErrBusy
 	}
 	select {

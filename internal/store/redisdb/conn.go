@@ -94,7 +94,7 @@ func (c *client) admit(ctx context.Context, conn *generationConn) (*generationCo
 			conn.generation = c.generation.Load()
 		}
 		conn.server, conn.proven = server, time.Now()
-		err = c.gate.prove(ctx, conn)
+		err = c.gate.turnAway(c.gate.prove(ctx, conn))
 	}
 	if err != nil {
 		conn.Close()
@@ -113,7 +113,7 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time
 		return nil
 	}
 	if _, err := c.gate.known(); err != nil {
-		return err
+		return c.gate.turnAway(err)
 	}
 	now := time.Now()
 	if now.Sub(conn.proven) < compareEvery {
@@ -139,7 +139,7 @@ func (c *client) proveAgain(ctx context.Context, conn *generationConn, deadline 
 	} else if server != conn.server {
 		return errStale // it has been a replica meanwhile
 	}
-	return c.gate.prove(ctx, conn)
+	return c.gate.turnAway(c.gate.prove(ctx, conn))
 }
 
 // boundConn is a pooled connection lent for one operation, every command of

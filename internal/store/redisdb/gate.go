@@ -45,6 +45,8 @@ type gate struct {
 
 	// open is until when known has no objection, after started.
 	open atomic.Int64
+
+	observed observed
 }
 
 const (
@@ -104,8 +106,11 @@ const layout = " 2"
 // that has followed the same ledger by another layout has none of them.
 func (g *gate) positionOf(c redis.Conn) (position, error) {
 	p, err := positionOf(c, g.raw.keys)
-	if p.ledger+layout == g.name {
+	switch {
+	case p.ledger+layout == g.name:
 		p.ledger = ""
+	case err == nil && p.ledger == g.name:
+		g.observed.applied.Store(p.seq)
 	}
 	return p, err
 }
