@@ -22,6 +22,12 @@ func (db *DB) Paused(pause func(step string)) *DB {
 	return p
 }
 
+// Shortcut is Find without the usual way behind it.
+func (db *DB) Shortcut(ctx context.Context, id session.ID) (session.Session, error) {
+	row, err := db.shortcut.find(ctx, id)
+	return row.session(err)
+}
+
 // UsualWay returns db without the shortcut of the check. It shares the
 // connections.
 func (db *DB) UsualWay() *DB {
