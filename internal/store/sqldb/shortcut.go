@@ -95,11 +95,10 @@ func (s *directs) remove() {
 	s.taken.Done()
 }
 
-// giveBack takes d back, whose last answer was err. One that has failed, other
-// than because of others, is not used again.
+// giveBack takes d back, whose last answer was err. One that is broken is not
+// used again.
 func (s *directs) giveBack(d *direct, err error) {
-	var code notOK
-	if errors.As(err, &code) && !code.busy() {
+	if err != nil && broken(err) {
 		d.close()
 		s.remove()
 		return
@@ -108,6 +107,13 @@ func (s *directs) giveBack(d *direct, err error) {
 	s.idle = append(s.idle, d)
 	s.mu.Unlock()
 	s.taken.Done()
+}
+
+// broken reports whether err tells that something is wrong with a connection, as
+// opposed to that others are in its way.
+func broken(err error) bool {
+	var code notOK
+	return errors.As(err, &code) && !code.busy()
 }
 
 // close closes all, and waits for those that are being used.
