@@ -73,6 +73,7 @@ var mayKnow = []struct {
 	{"database/sql", []string{"internal/store/sqldb", "migrations"}},
 	{"github.com/jackc/pgx", []string{"internal/store/sqldb", "migrations"}},
 	{"modernc.org/sqlite", []string{"internal/store/sqldb", "migrations"}},
+	{"modernc.org/libc", []string{"internal/store/sqldb/direct.go"}},
 	{"github.com/pressly/goose", []string{"internal/store/sqldb", "migrations"}},
 	{"github.com/golang-jwt/jwt", []string{"internal/token", "cmd/example/guard"}},
 	{"github.com/prometheus", []string{"internal/metrics"}},

@@ -30,8 +30,9 @@ type DB struct {
 	// number of readers at a time, and so have we: writers then queue in the
 	// program, in order, rather than by polling a file lock.
 	reader, writer *sql.DB
-	reads          querier // of the reader, however it is asked best
-	writes         writer  // of the writer
+	reads          querier  // of the reader, however it is asked best
+	writes         writer   // of the writer
+	shortcut       shortcut // of the check of a session; nil if there is none
 	dialect        dialect
 	listeners      listeners // to ends of sessions
 	patient        bool
@@ -68,7 +69,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 // shares the connections, which [DB.Close] of either closes, and not the
 // listeners: those hear only of ends through the DB that they listen to.
 func (db *DB) Patient() *DB {
-	return &DB{reader: db.reader, writer: db.writer, reads: db.reads, writes: db.writes, dialect: db.dialect, patient: true}
+	return &DB{reader: db.reader, writer: db.writer, reads: db.reads, writes: db.writes, shortcut: db.shortcut, dialect: db.dialect, patient: true}
 }
 
 // within returns how long an operation may take that gets limit in a hurry.
@@ -86,7 +87,7 @@ func (db *DB) Close() error {
 	}
 	// The writer last: SQLite folds its log into the file when the last
 	// connection closes, which a reader may not do.
-	return errors.Join(db.reader.Close(), db.writer.Close())
+	return errors.Join(db.shortcut.close(), db.reader.Close(), db.writer.Close())
 }
 
 // Ping reports whether the database answers and has tables.

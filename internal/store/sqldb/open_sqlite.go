@@ -48,7 +48,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	}
 	reader.SetMaxOpenConns(sqliteReaders)
 	reader.SetMaxIdleConns(sqliteReaders)
-	return &DB{reader: reader, writer: writer, reads: &prepared{DB: reader}, writes: writer, dialect: dialect{
+	return &DB{reader: reader, writer: writer, reads: &prepared{DB: reader}, writes: writer, shortcut: &directs{uri: fileURI(path)}, dialect: dialect{
 		answerWithin: writeTimeout,
 		migrator: migrator{
 			goose:       goose.DialectSQLite3,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"strings"
+
+	"gatehouse/internal/session"
 )
 
 // Paused returns db with pause called in front of each statement that is one
@@ -14,7 +16,24 @@ func (db *DB) Paused(pause func(step string)) *DB {
 	p := db.Patient() // what waits for others is not slow
 	p.reads = pausedReads{p.reads, pause}
 	p.writes = pausedWrites{p.writes, pause}
+	if p.shortcut != nil {
+		p.shortcut = pausedShortcut{p.shortcut, pause}
+	}
 	return p
+}
+
+// Shortcut is Find without the usual way behind it.
+func (db *DB) Shortcut(ctx context.Context, id session.ID) (session.Session, error) {
+	row, err := db.shortcut.find(ctx, id)
+	return row.session(err)
+}
+
+// UsualWay returns db without the shortcut of the check. It shares the
+// connections.
+func (db *DB) UsualWay() *DB {
+	u := db.Patient()
+	u.patient, u.shortcut = db.patient, nil
+	return u
 }
 
 // WithoutSync makes db not wait for the disk: for tests that lose no power.
@@ -42,6 +61,16 @@ func (p pausedReads) QueryContext(ctx context.Context, query string, args ...any
 func (p pausedReads) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	p.pause(stepOf(query))
 	return p.querier.QueryRowContext(ctx, query, args...)
+}
+
+type pausedShortcut struct {
+	shortcut
+	pause func(string)
+}
+
+func (p pausedShortcut) find(ctx context.Context, id session.ID) (sessionRow, error) {
+	p.pause(stepOf(selectSession))
+	return p.shortcut.find(ctx, id)
 }
 
 type pausedWrites struct {

@@ -16,9 +16,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// TestProcessesMigrateAtOnce starts this binary again as one of them.
-	if url := os.Getenv("MIGRATE_THIS"); url != "" {
-		os.Exit(migrateAsProcess(url))
+	// Tests start this binary again as another process beside theirs.
+	for role, run := range map[string]func(string) int{
+		"MIGRATE_THIS": migrateAsProcess,
+		"RAISE_IN":     raiseAsProcess,
+		"FREEZE_IN":    freezeAsProcess,
+	} {
+		if of := os.Getenv(role); of != "" {
+			os.Exit(run(of))
+		}
 	}
 	os.Exit(m.Run())
 }

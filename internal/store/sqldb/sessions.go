@@ -116,6 +116,12 @@ func (s *Sessions) lockEpoch(ctx context.Context, tx *sql.Tx, u user.ID, lock st
 
 // Find implements session.Store.
 func (s *Sessions) Find(ctx context.Context, id session.ID) (found session.Session, err error) {
+	if s.db.shortcut != nil {
+		row, err := s.db.shortcut.find(ctx, id)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && !row.overtaken() {
+			return row.session(err)
+		}
+	}
 	err = s.db.read(ctx, readTimeout, func(ctx context.Context, q querier) error {
 		found, err = find(ctx, q, id)
 		return err
@@ -127,26 +133,12 @@ func (s *Sessions) Find(ctx context.Context, id session.ID) (found session.Sessi
 }
 
 func find(ctx context.Context, q querier, id session.ID) (session.Session, error) {
-	var (
-		r       record
-		ended   bool
-		reason  sql.NullString
-		current bool
-	)
-	err := q.QueryRowContext(ctx, `
-		SELECT `+recordColumns+`, ended_at IS NOT NULL, reason, COALESCE(`+inForce+`, FALSE)
-		FROM sessions WHERE id = $1`, id).Scan(append(r.columns(), &ended, &reason, &current)...)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return session.Session{}, &session.EndedError{Reason: session.Expired}
-	case err != nil:
-		return session.Session{}, err
-	case ended:
-		return session.Session{}, endedBecause(reason.String)
-	case !current:
-		return session.Session{}, endedByEpoch(ctx, q, r)
+	var row sessionRow
+	err := q.QueryRowContext(ctx, selectSession, id).Scan(row.columns()...)
+	if err == nil && row.overtaken() {
+		return session.Session{}, endedByEpoch(ctx, q, row.record)
 	}
-	return r.session()
+	return row.session(err)
 }
 
 func endedBecause(text string) error { return &session.EndedError{Reason: reasonOf(text)} }

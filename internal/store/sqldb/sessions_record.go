@@ -1,6 +1,8 @@
 package sqldb
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -72,6 +74,53 @@ func (r *record) session() (session.Session, error) {
 		Refresh:  refresh,
 		Data:     r.data,
 	}, nil
+}
+
+// sessionRow is all that the tables say of a session.
+type sessionRow struct {
+	record
+	ended   bool // and marked so
+	reason  sql.NullString
+	inForce bool
+}
+
+// selectSession asks for the row of the session $1.
+const selectSession = `
+	SELECT ` + recordColumns + `, ended_at IS NOT NULL, reason, COALESCE(` + inForce + `, FALSE)
+	FROM sessions WHERE id = $1`
+
+// columns are those of selectSession.
+func (r *sessionRow) columns() []any {
+	return append(r.record.columns(), &r.ended, &r.reason, &r.inForce)
+}
+
+// read reads them from d, which has been asked about id.
+func (r *sessionRow) read(d *direct, id session.ID) {
+	r.id, r.user, r.username, r.role = string(id), d.text(1), d.text(2), d.text(3)
+	r.epochAll, r.epochUser = d.integer(4), d.integer(5)
+	r.began, r.lastSeen, r.idle, r.deadline = d.integer(6), d.integer(7), d.integer(8), d.integer(9)
+	r.remember = d.boolean(10)
+	r.ip, r.browser, r.os, r.client = d.text(11), d.text(12), d.text(13), d.text(14)
+	r.refresh, r.data = d.blob(15), d.blob(16)
+	r.ended, r.reason, r.inForce = d.boolean(17), null(d.text(18)), d.boolean(19)
+}
+
+// overtaken reports whether an epoch has ended the session before anybody has
+// marked it. Only the ledger knows why.
+func (r *sessionRow) overtaken() bool { return !r.ended && !r.inForce }
+
+// session returns the session if it lives, r having been read with err. It must
+// not have been overtaken.
+func (r *sessionRow) session(err error) (session.Session, error) {
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return session.Session{}, &session.EndedError{Reason: session.Expired}
+	case err != nil:
+		return session.Session{}, err
+	case r.ended:
+		return session.Session{}, endedBecause(r.reason.String)
+	}
+	return r.record.session()
 }
 
 // refreshOf returns the column refresh of s: NULL for a session in a cookie.

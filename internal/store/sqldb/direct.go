@@ -1,0 +1,153 @@
+package sqldb
+
+import (
+	"fmt"
+	"unsafe"
+
+	"modernc.org/libc"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// direct is one query, prepared on a SQLite connection of its own and asked by
+// calling SQLite itself. It is the only place that goes round database/sql and
+// the driver, and exists for the check of a session: whenever a query is asked,
+// they start a goroutine each to watch the context, fetch the name and the type
+// of every column as strings, and lock the connection for every value, which is
+// two thirds of the time and nine tenths of the allocations.
+//
+// What is lost with them is waiting: where they would wait for a lock, direct
+// fails at once, and its caller asks again in the usual way, which knows about
+// deadlines. What is left is a look at a few pages of a file, by key, in a read
+// transaction of its own that sees all that has been committed, by any process.
+//
+// It may be used by one goroutine at a time.
+type direct struct {
+	tls  *libc.TLS // what C code has for a thread
+	db   uintptr   // *sqlite3
+	stmt uintptr   // *sqlite3_stmt
+	arg  uintptr   // maxArg bytes, the query's only argument
+}
+
+// maxArg bounds the argument in bytes. A session id has 43.
+const maxArg = 64
+
+// notOK is a result code of SQLite other than SQLITE_OK.
+type notOK int32
+
+func (code notOK) Error() string { return fmt.Sprintf("sqlite: code %d", int32(code)) }
+
+// busy reports whether others were in the way.
+func (code notOK) busy() bool { return code&0xff == sqlite3.SQLITE_BUSY }
+
+func check(code int32) error {
+	if code == sqlite3.SQLITE_OK {
+		return nil
+	}
+	return notOK(code)
+}
+
+// openDirect prepares query, a SELECT with the one argument $1, on a new
+// connection to the file at uri.
+func openDirect(uri, query string) (*direct, error) {
+	d := &direct{tls: libc.NewTLS()}
+	if err := d.open(uri, query); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *direct) open(uri, query string) error {
+	if d.arg = libc.Xmalloc(d.tls, maxArg); d.arg == 0 {
+		return notOK(sqlite3.SQLITE_NOMEM)
+	}
+	const (
+		flags = sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_URI |
+			sqlite3.SQLITE_OPEN_NOMUTEX // who uses it has it to themselves
+		wholeText = -1
+	)
+	if err := d.with(uri, func(text uintptr) int32 {
+		code := sqlite3.Xsqlite3_open_v2(d.tls, text, d.arg, flags, 0)
+		d.db = *(*uintptr)(memory(d.arg)) // to be closed even if it did not open
+		return code
+	}); err != nil {
+		return err
+	}
+	return d.with(query, func(text uintptr) int32 {
+		code := sqlite3.Xsqlite3_prepare_v3(d.tls, d.db, text, wholeText, sqlite3.SQLITE_PREPARE_PERSISTENT, d.arg, 0)
+		d.stmt = *(*uintptr)(memory(d.arg))
+		return code
+	})
+}
+
+// with calls fn with a copy of s as C has it.
+func (d *direct) with(s string, fn func(text uintptr) (code int32)) error {
+	text, err := libc.CString(s)
+	if err != nil {
+		return err
+	}
+	defer libc.Xfree(d.tls, text)
+	return check(fn(text))
+}
+
+// ask asks the query about arg and reports whether there is a row, whose columns
+// can be read until done, which has to be called in any case.
+func (d *direct) ask(arg string) (found bool, err error) {
+	if len(arg) > maxArg {
+		return false, notOK(sqlite3.SQLITE_TOOBIG)
+	}
+	copy(unsafe.Slice((*byte)(memory(d.arg)), maxArg), arg)
+	const leaveItToUs = 0 // SQLITE_STATIC
+	if err := check(sqlite3.Xsqlite3_bind_text(d.tls, d.stmt, 1, d.arg, int32(len(arg)), leaveItToUs)); err != nil {
+		return false, err
+	}
+	switch code := sqlite3.Xsqlite3_step(d.tls, d.stmt); code {
+	case sqlite3.SQLITE_ROW:
+		return true, nil
+	case sqlite3.SQLITE_DONE:
+		return false, nil
+	default:
+		return false, notOK(code)
+	}
+}
+
+// done ends the read transaction that ask has begun. What it returns, ask has
+// returned before.
+func (d *direct) done() { sqlite3.Xsqlite3_reset(d.tls, d.stmt) }
+
+// integer returns a column of the row, counted from 0; 0 for NULL.
+func (d *direct) integer(column int32) int64 {
+	return sqlite3.Xsqlite3_column_int64(d.tls, d.stmt, column)
+}
+
+func (d *direct) boolean(column int32) bool { return d.integer(column) != 0 }
+
+// text returns a copy of a column; "" for NULL.
+func (d *direct) text(column int32) string { return string(d.view(column)) }
+
+// blob returns a copy of a column; nil for NULL, and for nothing.
+func (d *direct) blob(column int32) []byte { return append([]byte(nil), d.view(column)...) }
+
+// view returns the bytes of a column where SQLite has them, until done.
+func (d *direct) view(column int32) []byte {
+	p := sqlite3.Xsqlite3_column_blob(d.tls, d.stmt, column)
+	n := sqlite3.Xsqlite3_column_bytes(d.tls, d.stmt, column) // in this order: the first may convert
+	if p == 0 || n == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(memory(p)), n)
+}
+
+// close closes the connection.
+func (d *direct) close() error {
+	sqlite3.Xsqlite3_finalize(d.tls, d.stmt) // returns what ask has returned
+	err := check(sqlite3.Xsqlite3_close_v2(d.tls, d.db))
+	libc.Xfree(d.tls, d.arg)
+	d.tls.Close()
+	return err
+}
+
+// memory returns where in C's memory p points. That is none of Go's, which the
+// garbage collector moves and frees: a plain conversion would be as good, but vet
+// cannot know that.
+func memory(p uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&p)) }

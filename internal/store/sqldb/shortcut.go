@@ -1,0 +1,131 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+
+	"gatehouse/internal/session"
+)
+
+// shortcut finds the row of a session in less time than a querier. Its error is
+// sql.ErrNoRows, or any other if it takes the usual way to say.
+type shortcut interface {
+	find(ctx context.Context, id session.ID) (sessionRow, error)
+	close() error
+}
+
+// errUsualWay is the error of a shortcut that did not ask.
+var errUsualWay = errors.New("sqldb: to be asked in the usual way")
+
+// maxDirects bounds the connections of directs, and so their memory. Whoever
+// comes when all are taken goes the usual way.
+const maxDirects = sqliteReaders
+
+// directs is the shortcut to a SQLite file.
+type directs struct {
+	uri  string
+	mu   sync.Mutex
+	idle []*direct // the last one used is the next one: its pages are in the cache
+	open int       // idle ones and taken ones
+	// closed is set by close; then taken waits for those that are being used.
+	closed bool
+	taken  sync.WaitGroup
+}
+
+// find implements shortcut.
+func (s *directs) find(ctx context.Context, id session.ID) (row sessionRow, err error) {
+	if ctx.Err() != nil {
+		return row, errUsualWay
+	}
+	d := s.take()
+	if d == nil {
+		return row, errUsualWay
+	}
+	found, err := d.ask(string(id))
+	switch {
+	case err != nil:
+	case found:
+		row.read(d, id)
+	default:
+		err = sql.ErrNoRows
+	}
+	d.done()
+	s.giveBack(d, err)
+	return row, err
+}
+
+// take returns one that nobody uses, or nil.
+func (s *directs) take() *direct {
+	d, mayOpen := s.reserve()
+	if !mayOpen {
+		return d
+	}
+	d, err := openDirect(s.uri, selectSession)
+	if err != nil { // the usual way will meet it too, and explain it
+		s.remove()
+		return nil
+	}
+	return d
+}
+
+// reserve takes one that is open, or room for one more if it returns true.
+func (s *directs) reserve() (d *direct, mayOpen bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.idle) - 1
+	switch {
+	case s.closed, last < 0 && s.open == maxDirects:
+		return nil, false
+	case last < 0:
+		s.open++
+	default:
+		d, s.idle = s.idle[last], s.idle[:last]
+	}
+	s.taken.Add(1)
+	return d, d == nil
+}
+
+// remove gives back the room for one.
+func (s *directs) remove() {
+	s.mu.Lock()
+	s.open--
+	s.mu.Unlock()
+	s.taken.Done()
+}
+
+// giveBack takes d back, whose last answer was err. One that is broken is not
+// used again.
+func (s *directs) giveBack(d *direct, err error) {
+	if err != nil && broken(err) {
+		d.close()
+		s.remove()
+		return
+	}
+	s.mu.Lock()
+	s.idle = append(s.idle, d)
+	s.mu.Unlock()
+	s.taken.Done()
+}
+
+// broken reports whether err tells that something is wrong with a connection, as
+// opposed to that others are in its way.
+func broken(err error) bool {
+	var code notOK
+	return errors.As(err, &code) && !code.busy()
+}
+
+// close closes all, and waits for those that are being used.
+func (s *directs) close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.taken.Wait()
+	var errs []error
+	for _, d := range s.idle {
+		errs = append(errs, d.close())
+	}
+	s.idle = nil
+	return errors.Join(errs...)
+}
