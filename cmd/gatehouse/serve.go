@@ -158,12 +158,17 @@ func newHandler(ctx context.Context, c config.Config, sessions *session.Manager,
 		Keyring:        keys,
 		Web:            web.Files,
 		Ready:          ready,
+		Linger:         linger,
 		Log:            log,
 		Now:            time.Now,
 	})
 	// What is left of the start is in no hurry, unlike requests.
 	return handler, user.NewService(s.db.Patient().Users(), hasher, policy, time.Now), err
 }
+
+// linger is for how long, on average, a log-in that is one too many is not
+// answered.
+const linger = time.Second
 
 // How often open pages are looked after, in case no news of an end has come. In
 // the embedded set-up none comes of what commands do, in another process; with
