@@ -10,6 +10,8 @@
 // requests per second and latencies are those of a closed loop that keeps the
 // server busy, and belong to the machine.
 //
+// Behind the table stand the targets and whether each was met (targets_test.go).
+//
 // Gatehouse is the real program, cmd/gatehouse, with its middleware, headers and
 // log (into a file) as they are; only the rate limits are off, because a bench
 // is an attack. All servers have the product's timeouts, and all requests the

@@ -35,8 +35,11 @@ type order struct {
 	// Carriers is a file with a header line per session, Bodies one with a
 	// form per line. A request takes any line of each; empty is none.
 	Carriers, Bodies string
-	Clients          int
-	Least            int // requests of each client, however long they take
+	// InTurn says to take the carriers one after the other, and to begin again
+	// when all have been used.
+	InTurn  bool
+	Clients int
+	Least   int // requests of each client, however long they take
 	// Warm is how long the load runs before it says that it is Warm, For how
 	// long it then runs once it is told to go on.
 	Warm, For time.Duration
@@ -58,7 +61,7 @@ const commonHeaders = "Host: localhost\r\nUser-Agent: Mozilla/5.0 (Windows NT 10
 // serveLoad is the load generator's main program.
 func serveLoad(in io.Reader, out io.Writer) error {
 	orders, answers := json.NewDecoder(in), json.NewEncoder(out)
-	g := generator{files: map[string][]string{}}
+	g := generator{files: map[string][]string{}, next: map[string]*atomic.Uint64{}}
 	for {
 		var o order
 		if err := orders.Decode(&o); errors.Is(err, io.EOF) {
@@ -82,7 +85,10 @@ func serveLoad(in io.Reader, out io.Writer) error {
 	}
 }
 
-type generator struct{ files map[string][]string }
+type generator struct {
+	files map[string][]string
+	next  map[string]*atomic.Uint64 // of a file used in turn
+}
 
 // lines returns the lines of a file, which is read once.
 func (g *generator) lines(file string) ([]string, error) {
@@ -109,6 +115,13 @@ func (g *generator) run(o order, warm func() error) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	var next *atomic.Uint64
+	if o.InTurn {
+		if next = g.next[o.Carriers]; next == nil {
+			next = new(atomic.Uint64)
+			g.next[o.Carriers] = next
+		}
+	}
 	clients := make([]*client, o.Clients)
 	for i := range clients {
 		c, err := net.Dial("tcp", o.Addr)
@@ -116,7 +129,7 @@ func (g *generator) run(o order, warm func() error) (outcome, error) {
 			return outcome{}, err
 		}
 		defer c.Close()
-		clients[i] = &client{order: o, carriers: carriers, bodies: bodies, conn: c, answers: bufio.NewReaderSize(c, 64<<10)}
+		clients[i] = &client{order: o, carriers: carriers, next: next, bodies: bodies, conn: c, answers: bufio.NewReaderSize(c, 64<<10)}
 	}
 	if _, err := loop(clients, o.Warm); err != nil {
 		return outcome{}, fmt.Errorf("warming up: %w", err)
@@ -174,6 +187,7 @@ func loop(clients []*client, d time.Duration) (outcome, error) {
 type client struct {
 	order
 	carriers, bodies []string
+	next             *atomic.Uint64 // of carriers; nil: any of them
 	conn             net.Conn
 	answers          *bufio.Reader
 	buf              []byte
@@ -187,7 +201,10 @@ func anyOf(lines []string) string { return lines[rand.IntN(len(lines))] }
 
 func (c *client) request() error {
 	b := fmt.Appendf(c.buf[:0], "%s %s HTTP/1.1\r\n%s", c.Method, c.Path, commonHeaders)
-	if c.carriers != nil {
+	switch {
+	case c.next != nil:
+		b = append(append(b, c.carriers[(c.next.Add(1)-1)%uint64(len(c.carriers))]...), "\r\n"...)
+	case c.carriers != nil:
 		b = append(append(b, anyOf(c.carriers)...), "\r\n"...)
 	}
 	body := ""
