@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case roleLoad:
 		err = serveLoad(os.Stdin, os.Stdout)
+	case roleWatch:
+		err = serveWatch(os.Stdin, os.Stdout)
+	case roleFlood:
+		err = serveFlood(os.Stdin, os.Stdout)
 	default:
 		err = serveRival(role)
 	}

@@ -199,7 +199,23 @@ var errRefused = errors.New("answered 503")
 
 func anyOf(lines []string) string { return lines[rand.IntN(len(lines))] }
 
+// request sends a request and fails unless the answer has the status that it must
+// have.
 func (c *client) request() error {
+	status, err := c.exchange()
+	switch {
+	case err != nil:
+		return err
+	case status == http.StatusServiceUnavailable:
+		return errRefused
+	case status != c.Status:
+		return fmt.Errorf("%s %s: %d, want %d", c.Method, c.Path, status, c.Status)
+	}
+	return nil
+}
+
+// exchange sends a request and returns the status of the answer.
+func (c *client) exchange() (status int, err error) {
 	b := fmt.Appendf(c.buf[:0], "%s %s HTTP/1.1\r\n%s", c.Method, c.Path, commonHeaders)
 	switch {
 	case c.next != nil:
@@ -216,26 +232,28 @@ func (c *client) request() error {
 	c.buf = b
 	c.conn.SetDeadline(time.Now().Add(patience))
 	if _, err := c.conn.Write(b); err != nil {
-		return err
+		return 0, err
 	}
 	return c.answer()
 }
 
-// answer reads an answer and fails unless it has the status that it must have.
-func (c *client) answer() error {
+// answer reads an answer and returns its status.
+func (c *client) answer() (status int, err error) {
 	head, err := c.answers.ReadSlice('\n')
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if len(head) < len("HTTP/1.1 200") {
-		return fmt.Errorf("answer %q", head)
+		return 0, fmt.Errorf("answer %q", head)
 	}
-	status, _ := strconv.Atoi(string(head[9:12]))
+	if status, err = strconv.Atoi(string(head[9:12])); err != nil {
+		return 0, fmt.Errorf("answer %q", head)
+	}
 	length := -1
 	for {
 		line, err := c.answers.ReadSlice('\n')
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if len(line) <= 2 {
 			break
@@ -246,18 +264,10 @@ func (c *client) answer() error {
 		}
 	}
 	if length < 0 {
-		return errors.New("an answer without Content-Length")
+		return 0, errors.New("an answer without Content-Length")
 	}
-	if _, err := c.answers.Discard(length); err != nil {
-		return err
-	}
-	if status == http.StatusServiceUnavailable {
-		return errRefused
-	}
-	if status != c.Status {
-		return fmt.Errorf("%s %s: %d, want %d", c.Method, c.Path, status, c.Status)
-	}
-	return nil
+	_, err = c.answers.Discard(length)
+	return status, err
 }
 
 // load is the running load generator, seen from the bench.

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net/url"
 	"os"
@@ -10,13 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/measure"
-	"gatehouse/internal/session"
 	"gatehouse/internal/store/redisdb"
 	"gatehouse/internal/testenv"
 	"gatehouse/internal/user"
@@ -225,47 +222,21 @@ func (p people) logins() []string {
 
 // write fills a new SQLite database with the accounts, what the audit log has of
 // their log-ins and, if perUser is not 0, the sessions of those who are signed
-// in; it returns their tokens. One transaction: a million would take hours
-// through the product, which commits each to the disk.
+// in; it returns their tokens.
 func (p people) write(t testing.TB, file string, perUser int) (tokens []string) {
 	t.Helper()
-	db, err := measure.OpenSQL(context.Background(), file)
-	must(t, err)
-	must(t, db.Close())
-	raw, err := sql.Open("sqlite", "file:"+file)
-	must(t, err)
-	defer raw.Close()
-	tx, err := raw.Begin()
-	must(t, err)
-	prepare := func(query string) func(...any) {
-		s, err := tx.Prepare(query)
-		must(t, err)
-		return func(args ...any) {
-			if _, err := s.Exec(args...); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	addUser := prepare(`INSERT INTO users (id, username, name, email, search, role, password_hash, epoch, created_at)
-		VALUES ($1, $2, $3, '', $4, $5, $6, 0, $7)`)
-	addEvent := prepare(`INSERT INTO audit (at, kind, user_id, actor, ip, device, note) VALUES ($1, 'login', $2, $3, $4, $5, '')`)
-	addSession := prepare(`INSERT INTO sessions (id, user_id, username, role, epoch_all, epoch_user, began, last_seen,
-		idle_ms, deadline, remember, ip, browser, os) VALUES ($1, $2, $3, $4, 0, 0, $5, $6, $7, $8, 0, $9, $10, $11)`)
-	now, ip := time.Now().UnixMilli(), measure.ClientIP.String()
-	add := func(u user.User) { addUser(u.ID, u.Username, u.Username, u.Username, u.Role, p.hash, now) }
+	newDatabase(t, file)
+	b := newBulk(t, file)
 	for _, u := range slices.Concat(p.loggingIn, p.bearing) {
-		add(u)
+		b.account(u, p.hash)
 	}
 	for _, u := range p.signedIn {
-		add(u)
-		addEvent(now, u.ID, u.ID, ip, measure.Device.String())
+		b.account(u, p.hash)
+		b.loggedIn(u)
 		for range perUser {
-			token := measure.NewToken()
-			tokens = append(tokens, token)
-			addSession(session.IDOf(token), u.ID, u.Username, u.Role, now, now, measure.Limits.Idle.Milliseconds(),
-				now+measure.Limits.Lifetime.Milliseconds(), ip, measure.Device.Browser, measure.Device.OS)
+			tokens = append(tokens, b.session(u, 0))
 		}
 	}
-	must(t, tx.Commit())
+	b.commit()
 	return tokens
 }
