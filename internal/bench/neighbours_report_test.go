@@ -70,7 +70,7 @@ func (r *Disturbances) String() string {
 	fmt.Fprintf(&b, "Checks (GET %s) of people who are in: median, 99 %% and worst, from when each was due, without the neighbour and\n"+
 		"with it, in the pair of median p99; × is p99 with it by p99 without, median (least–most) of the pairs; at most %d. A flood\n"+
 		"is of %d programs that log in again at each answer.\n\n", whoAmIPath, mostDisturbed, r.Clients)
-	table := [][]string{{"", "sessions", "idle", "meanwhile", "× p99", "met", "checks", "refused", "put out", "not answered", "the neighbour, in that pair"}}
+	table := [][]string{{"", "sessions", "idle", "meanwhile", "× p99", "met", "server cores", "checks", "refused", "put out", "not answered", "the neighbour, in that pair"}}
 	for _, d := range r.All {
 		mid, checks, refused, out, unheard, sessions := d.middle(), 0, 0, 0, 0, 0
 		for _, p := range d.Pairs {
@@ -85,6 +85,7 @@ func (r *Disturbances) String() string {
 			met = "NO"
 		}
 		table = append(table, []string{d.Name, measure.Count(sessions), mid.Idle.String(), mid.Busy.String(), d.spread().String(), met,
+			fmt.Sprintf("%.2f, %.2f", mid.Idle.Cores, mid.Busy.Cores),
 			measure.Count(checks), measure.Count(refused), measure.Count(out), measure.Count(unheard), mid.Did})
 	}
 	measure.Table(&b, table)

@@ -208,7 +208,18 @@ func (b *block) settle() bool {
 // watched watches the checks while f runs.
 func (b *block) watched(f func() error) (seen Watched, err error) {
 	o := watchOrder{Addr: b.server.addr, Path: whoAmIPath, Carriers: b.checked, PerSecond: b.n.perSecond}
+	before, err := cpuTime(b.server.pid)
+	if err != nil {
+		return seen, err
+	}
 	err = b.watch.during(o, &seen, f)
+	after, lost := cpuTime(b.server.pid)
+	if err == nil {
+		err = lost
+	}
+	if seen.Took > 0 {
+		seen.Cores = float64(after-before) / float64(seen.Took)
+	}
 	if err == nil && seen.Error != "" {
 		err = errors.New(seen.Error)
 	}

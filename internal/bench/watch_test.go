@@ -32,6 +32,7 @@ type Watched struct {
 	P50, P99 time.Duration
 	Most     time.Duration
 	Took     time.Duration
+	Cores    float64 // that the server kept busy meanwhile
 }
 
 // watchers is how many connections the checks are spread over, so that one that
