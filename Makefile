@@ -74,6 +74,13 @@ ROUND ?= full
 bench: deps ## Measure what a check costs beside a JWT: CPU, allocations, round trips
 	go test -C internal/bench -count=1 -timeout 60m -run '^TestBench$$' -bench.round=$(ROUND) $(BENCH)
 
+# NEIGHBOURS=million has a million sessions; BENCH may be -bench.json=FILE or
+# -bench.only=flood+lists.
+NEIGHBOURS ?= full
+.PHONY: neighbours
+neighbours: deps ## Measure what log-ins, lists and ends do to the checks of others
+	go test -C internal/bench -count=1 -timeout 60m -run '^TestNeighbours$$' -bench.neighbours=$(NEIGHBOURS) $(BENCH)
+
 # FAULTS is for more flags: -faults.seed=N repeats the plan of a run, -faults.logs=F
 # keeps what the servers and nodes print. Not part of make test, nor with the race
 # detector: it wants the machine for itself.

@@ -169,6 +169,7 @@ func newHandler(ctx context.Context, c config.Config, sessions *session.Manager,
 		Web:            web.Files,
 		Ready:          ready,
 		Observer:       f.observer(),
+		Linger:         linger,
 		Log:            log,
 		Now:            time.Now,
 	})
@@ -179,6 +180,10 @@ func newHandler(ctx context.Context, c config.Config, sessions *session.Manager,
 	// What is left of the start is in no hurry, unlike requests.
 	return handler, user.NewService(s.db.Patient().Users(), hasher, policy, time.Now), nil
 }
+
+// linger is for how long, on average, a log-in that is one too many is not
+// answered.
+const linger = time.Second
 
 // How often open pages are looked after, in case no news of an end has come. In
 // the embedded set-up none comes of what commands do, in another process; with

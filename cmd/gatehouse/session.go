@@ -37,14 +37,14 @@ func (c sessionListCmd) Run(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		page, err := s.manager().Search(ctx, filter, 1, 1<<31)
+		list, err := s.manager().All(ctx, filter)
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			return printJSON(p, page.Sessions)
+			return printJSON(p, list)
 		}
-		return printTable(p, page.Sessions)
+		return printTable(p, list)
 	})
 }
 

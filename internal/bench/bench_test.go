@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	roundFlag   = flag.String("bench.round", "short", "`round` to measure: short, quick (one population), full or million (a quarter of an hour)")
+	roundFlag   = flag.String("bench.round", "short", "`round` to measure: short, quick (one population), full (five minutes) or million (half an hour)")
 	roundsFlag  = flag.Int("bench.rounds", 0, "how `many` rounds; 0 is as many as the round has")
 	onlyFlag    = flag.String("bench.only", "", "measure only rows whose name contains one of these `words`, separated by +, and the reference")
 	jsonFlag    = flag.String("bench.json", "", "also write the figures to this `file`")
@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case roleLoad:
 		err = serveLoad(os.Stdin, os.Stdout)
+	case roleWatch:
+		err = serveWatch(os.Stdin, os.Stdout)
+	case roleFlood:
+		err = serveFlood(os.Stdin, os.Stdout)
 	default:
 		err = serveRival(role)
 	}
@@ -45,13 +49,14 @@ type round struct {
 	slice       time.Duration
 	clients     int
 	least       int // requests of each client in a slice: what counts rest on
+	tokens      int // access tokens that are used in turn
 }
 
 var rounds = map[string]round{
-	"short":   {populations: []population{{1, 1}, {6, 3}}, rounds: 1, slice: 20 * time.Millisecond, clients: 2, least: 100},
-	"quick":   {populations: []population{{1000, 1}}, rounds: 7, slice: 400 * time.Millisecond, clients: 8, least: 1},
-	"full":    {populations: []population{{1, 1}, {10_000, 1}, {10_000, 100}}, rounds: 7, slice: time.Second, clients: 8, least: 1},
-	"million": {populations: []population{{1, 1}, {1_000_000, 1}, {1_000_000, 100}}, rounds: 7, slice: time.Second, clients: 8, least: 1},
+	"short":   {populations: []population{{1, 1}, {6, 3}}, rounds: 1, slice: 20 * time.Millisecond, clients: 2, least: 100, tokens: 4000},
+	"quick":   {populations: []population{{1000, 1}}, rounds: 7, slice: 400 * time.Millisecond, clients: 8, least: 1, tokens: manyTokens},
+	"full":    {populations: []population{{1, 1}, {10_000, 1}, {10_000, 100}}, rounds: 7, slice: time.Second, clients: 8, least: 1, tokens: manyTokens},
+	"million": {populations: []population{{1, 1}, {10_000, 1}, {10_000, 100}, {1_000_000, 1}, {1_000_000, 100}}, rounds: 7, slice: time.Second, clients: 8, least: 1, tokens: manyTokens},
 }
 
 // TestBench measures every row in every population. In the short round it
@@ -82,6 +87,7 @@ func TestBench(t *testing.T) {
 		stands = append(stands, newStand(t, bin, where, p, i == 0))
 	}
 	if *profileFlag != "" {
+		stands[0].renewTokens(t, r.tokens)
 		for _, one := range chosen() {
 			must(t, stands[0].profile(l, one, *profileFlag, r))
 		}
@@ -90,8 +96,15 @@ func TestBench(t *testing.T) {
 	report := newReport(t, r)
 	for n := range r.rounds {
 		say("round %d of %d, load average %s", n+1, r.rounds, loadAverage())
+		for _, s := range stands {
+			s.renewTokens(t, r.tokens)
+		}
 		must(t, measureRound(stands, l, r, n, report))
 	}
+	for _, s := range stands {
+		report.Memory = append(report.Memory, s.memory)
+	}
+	report.judge()
 	report.Took = time.Since(began)
 	report.LoadAverage = loadAverage()
 	if *roundFlag == "short" {

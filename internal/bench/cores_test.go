@@ -42,8 +42,14 @@ func findCores() (cores, error) {
 	return c, nil
 }
 
+// anywhere is no core in particular.
+const anywhere = -1
+
 // pinned returns the command that runs argv on one core.
 func pinned(core int, argv ...string) (*exec.Cmd, error) {
+	if core == anywhere {
+		return exec.Command(argv[0], argv[1:]...), nil
+	}
 	taskset, err := exec.LookPath("taskset")
 	if err != nil {
 		return nil, fmt.Errorf("taskset is not installed: it is in the Debian package util-linux")

@@ -10,6 +10,8 @@
 // requests per second and latencies are those of a closed loop that keeps the
 // server busy, and belong to the machine.
 //
+// Behind the table stand the targets and whether each was met (targets_test.go).
+//
 // Gatehouse is the real program, cmd/gatehouse, with its middleware, headers and
 // log (into a file) as they are; only the rate limits are off, because a bench
 // is an attack. All servers have the product's timeouts, and all requests the
@@ -18,6 +20,15 @@
 // `make bench` runs it for minutes, `make bench ROUND=million` with a million
 // sessions. The ordinary tests run a short round that checks that every row
 // still answers, and counts what must not grow.
+//
+// `make neighbours` measures something else with the same means: how long the
+// checks of those who are in take while log-ins flood, and while an administrator
+// lists or ends everybody's sessions. There the server has all cores, as the
+// program has, the checks come at a steady rate from a process of their own, and
+// a check has taken from the moment it was due. A while without the neighbour and
+// one with it take turns; what counts is how many times p99 of the one is that
+// of the other. Its short round, in the ordinary tests, proves that nobody who is
+// in is refused, and no time.
 //
 // It is tests only; nothing imports it.
 package bench

@@ -35,8 +35,11 @@ type order struct {
 	// Carriers is a file with a header line per session, Bodies one with a
 	// form per line. A request takes any line of each; empty is none.
 	Carriers, Bodies string
-	Clients          int
-	Least            int // requests of each client, however long they take
+	// InTurn says to take the carriers one after the other, and to begin again
+	// when all have been used.
+	InTurn  bool
+	Clients int
+	Least   int // requests of each client, however long they take
 	// Warm is how long the load runs before it says that it is Warm, For how
 	// long it then runs once it is told to go on.
 	Warm, For time.Duration
@@ -58,7 +61,7 @@ const commonHeaders = "Host: localhost\r\nUser-Agent: Mozilla/5.0 (Windows NT 10
 // serveLoad is the load generator's main program.
 func serveLoad(in io.Reader, out io.Writer) error {
 	orders, answers := json.NewDecoder(in), json.NewEncoder(out)
-	g := generator{files: map[string][]string{}}
+	g := generator{files: map[string][]string{}, next: map[string]*atomic.Uint64{}}
 	for {
 		var o order
 		if err := orders.Decode(&o); errors.Is(err, io.EOF) {
@@ -82,7 +85,10 @@ func serveLoad(in io.Reader, out io.Writer) error {
 	}
 }
 
-type generator struct{ files map[string][]string }
+type generator struct {
+	files map[string][]string
+	next  map[string]*atomic.Uint64 // of a file used in turn
+}
 
 // lines returns the lines of a file, which is read once.
 func (g *generator) lines(file string) ([]string, error) {
@@ -109,6 +115,13 @@ func (g *generator) run(o order, warm func() error) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	var next *atomic.Uint64
+	if o.InTurn {
+		if next = g.next[o.Carriers]; next == nil {
+			next = new(atomic.Uint64)
+			g.next[o.Carriers] = next
+		}
+	}
 	clients := make([]*client, o.Clients)
 	for i := range clients {
 		c, err := net.Dial("tcp", o.Addr)
@@ -116,7 +129,7 @@ func (g *generator) run(o order, warm func() error) (outcome, error) {
 			return outcome{}, err
 		}
 		defer c.Close()
-		clients[i] = &client{order: o, carriers: carriers, bodies: bodies, conn: c, answers: bufio.NewReaderSize(c, 64<<10)}
+		clients[i] = &client{order: o, carriers: carriers, next: next, bodies: bodies, conn: c, answers: bufio.NewReaderSize(c, 64<<10)}
 	}
 	if _, err := loop(clients, o.Warm); err != nil {
 		return outcome{}, fmt.Errorf("warming up: %w", err)
@@ -174,6 +187,7 @@ func loop(clients []*client, d time.Duration) (outcome, error) {
 type client struct {
 	order
 	carriers, bodies []string
+	next             *atomic.Uint64 // of carriers; nil: any of them
 	conn             net.Conn
 	answers          *bufio.Reader
 	buf              []byte
@@ -185,9 +199,28 @@ var errRefused = errors.New("answered 503")
 
 func anyOf(lines []string) string { return lines[rand.IntN(len(lines))] }
 
+// request sends a request and fails unless the answer has the status that it must
+// have.
 func (c *client) request() error {
+	status, err := c.exchange()
+	switch {
+	case err != nil:
+		return err
+	case status == http.StatusServiceUnavailable:
+		return errRefused
+	case status != c.Status:
+		return fmt.Errorf("%s %s: %d, want %d", c.Method, c.Path, status, c.Status)
+	}
+	return nil
+}
+
+// exchange sends a request and returns the status of the answer.
+func (c *client) exchange() (status int, err error) {
 	b := fmt.Appendf(c.buf[:0], "%s %s HTTP/1.1\r\n%s", c.Method, c.Path, commonHeaders)
-	if c.carriers != nil {
+	switch {
+	case c.next != nil:
+		b = append(append(b, c.carriers[(c.next.Add(1)-1)%uint64(len(c.carriers))]...), "\r\n"...)
+	case c.carriers != nil:
 		b = append(append(b, anyOf(c.carriers)...), "\r\n"...)
 	}
 	body := ""
@@ -199,26 +232,28 @@ func (c *client) request() error {
 	c.buf = b
 	c.conn.SetDeadline(time.Now().Add(patience))
 	if _, err := c.conn.Write(b); err != nil {
-		return err
+		return 0, err
 	}
 	return c.answer()
 }
 
-// answer reads an answer and fails unless it has the status that it must have.
-func (c *client) answer() error {
+// answer reads an answer and returns its status.
+func (c *client) answer() (status int, err error) {
 	head, err := c.answers.ReadSlice('\n')
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if len(head) < len("HTTP/1.1 200") {
-		return fmt.Errorf("answer %q", head)
+		return 0, fmt.Errorf("answer %q", head)
 	}
-	status, _ := strconv.Atoi(string(head[9:12]))
+	if status, err = strconv.Atoi(string(head[9:12])); err != nil {
+		return 0, fmt.Errorf("answer %q", head)
+	}
 	length := -1
 	for {
 		line, err := c.answers.ReadSlice('\n')
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if len(line) <= 2 {
 			break
@@ -229,18 +264,10 @@ func (c *client) answer() error {
 		}
 	}
 	if length < 0 {
-		return errors.New("an answer without Content-Length")
+		return 0, errors.New("an answer without Content-Length")
 	}
-	if _, err := c.answers.Discard(length); err != nil {
-		return err
-	}
-	if status == http.StatusServiceUnavailable {
-		return errRefused
-	}
-	if status != c.Status {
-		return fmt.Errorf("%s %s: %d, want %d", c.Method, c.Path, status, c.Status)
-	}
-	return nil
+	_, err = c.answers.Discard(length)
+	return status, err
 }
 
 // load is the running load generator, seen from the bench.

@@ -3,7 +3,9 @@ package bench
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -37,6 +39,9 @@ func startServer(t testing.TB, core int, dir string, env []string, argv ...strin
 	cmd, err := pinned(core, argv...)
 	must(t, err)
 	s := &server{socket: filepath.Join(dir, "probe")}
+	if err := os.Remove(s.socket); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a server killed here before
+		t.Fatal(err)
+	}
 	out, err := os.Create(filepath.Join(dir, "stdout"))
 	must(t, err)
 	defer out.Close()

@@ -25,6 +25,8 @@ type Report struct {
 	LoadAverage string
 	Took        time.Duration
 	Rows        []*RowReport
+	Memory      []Memory
+	Targets     []Verdict
 }
 
 // RowReport is what one row came to in one population.
@@ -33,6 +35,7 @@ type RowReport struct {
 	Population    population
 	CarrierBytes  int
 	HasRedis      bool
+	Embedded      bool // the store is in the server's process
 	HasPopulation bool
 	Samples       []sample // one per round
 }
@@ -49,7 +52,7 @@ func (r *Report) add(of row, s *stand, one sample) {
 		}
 	}
 	r.Rows = append(r.Rows, &RowReport{Row: of.name, Population: s.population, CarrierBytes: s.bytes[of.carrier],
-		HasRedis: of.redis, HasPopulation: of.population, Samples: []sample{one}})
+		HasRedis: of.redis, Embedded: of.embedded, HasPopulation: of.population, Samples: []sample{one}})
 }
 
 // spread is median, least and most of some figures.
@@ -87,10 +90,13 @@ func (r *Report) String() string {
 	for _, row := range r.Rows {
 		med := func(format string, of func(sample) float64) string { return fmt.Sprintf(format, row.spread(of).median) }
 		onRedis := func(text string) string {
-			if !row.HasRedis {
-				return "–"
+			switch {
+			case row.HasRedis:
+				return text
+			case row.Embedded:
+				return "in server"
 			}
-			return text
+			return "–"
 		}
 		population := "–"
 		if row.HasPopulation {
@@ -106,6 +112,12 @@ func (r *Report) String() string {
 			fmt.Sprint(row.CarrierBytes)})
 	}
 	measure.Table(&b, table)
+	for _, m := range r.Memory {
+		if m.Population.Sessions >= countedFrom {
+			fmt.Fprintf(&b, "\nBytes in Redis per session, %v: %.0f with the index, %.0f of scs + redisstore without one", m.Population, m.Ours, m.Stock)
+		}
+	}
+	fmt.Fprintf(&b, "\n\n%s", verdicts(r.Targets))
 	return b.String()
 }
 

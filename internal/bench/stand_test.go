@@ -2,20 +2,18 @@ package bench
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/measure"
-	"gatehouse/internal/session"
 	"gatehouse/internal/store/redisdb"
 	"gatehouse/internal/testenv"
 	"gatehouse/internal/user"
@@ -41,6 +39,14 @@ type stand struct {
 	carriers map[string]string // file by kind of carrier
 	bodies   string            // file of log-ins
 	bytes    map[string]int    // of one header line, by kind of carrier
+	bearers  []*bearers
+	memory   Memory
+}
+
+// Memory is what a session takes in Redis, index and all, in bytes.
+type Memory struct {
+	Population  population
+	Ours, Stock float64
 }
 
 // The servers that are Gatehouse, and the kinds of carrier.
@@ -53,6 +59,10 @@ const (
 	cookieStock    = "cookie-stock"
 	bearerHS256    = "bearer-hs256"
 	bearerEd25519  = "bearer-ed25519"
+	fewRedis       = "few-redis" // access tokens
+	fewEmbedded    = "few-embedded"
+	manyRedis      = "many-redis"
+	manyEmbedded   = "many-embedded"
 )
 
 const (
@@ -86,21 +96,30 @@ func newStand(t testing.TB, bin string, where cores, p population, whole bool) *
 	// Stock scs has a database of its own on the same server.
 	stockURL := strings.TrimSuffix(proc.URL(), "/0") + "/1"
 	stock, closeStock := measure.Stock(stockURL, 0)
+	empty := s.usedMemory(t)
 	tokens, err := measure.FillStock(stock, p.Sessions, owner)
 	must(t, err)
 	must(t, closeStock())
+	withStock := s.usedMemory(t)
 	s.carry(t, cookieStock, "Cookie: "+stock.Cookie.Name+"=", tokens)
 
 	store := redisdb.Open(proc.URL(), measure.Limits.Longest())
 	tokens, err = measure.Fill(store, p.Sessions, owner)
 	must(t, err)
-	must(t, store.Close())
+	defer store.Close()
+	n := float64(p.Sessions)
+	s.memory = Memory{p, (s.usedMemory(t) - withStock) / n, (withStock - empty) / n}
 	s.carry(t, cookieRedis, "Cookie: "+measure.CookieName+"=", tokens)
 	must(t, pin(s.redisPID, where.redis))
 
-	people := newPeople(t, users)
-	s.startGatehouse(t, bin, ourRedis, people, "GATEHOUSE_REDIS_URL="+proc.URL())
-	tokens = s.startGatehouse(t, bin, ourEmbedded, people)
+	people := newPeople(t, users, (min(p.Sessions, bearerSessions)+p.PerUser-1)/p.PerUser)
+	bearer := func(i int) user.User { return people.bearing[i/p.PerUser] }
+	dir, _ := s.startGatehouse(t, bin, ourRedis, people, "GATEHOUSE_REDIS_URL="+proc.URL())
+	onRedis := newBearers(t, s.servers[ourRedis], dir, store, min(p.Sessions, bearerSessions), bearer)
+	dir, tokens = s.startGatehouse(t, bin, ourEmbedded, people)
+	embedded := newBearers(t, s.servers[ourEmbedded], dir, nil, min(p.Sessions, bearerSessions), bearer)
+	onRedis.few, onRedis.many, embedded.few, embedded.many = fewRedis, manyRedis, fewEmbedded, manyEmbedded
+	s.bearers = []*bearers{onRedis, embedded}
 	s.carry(t, cookieEmbedded, "Cookie: "+measure.CookieName+"=", tokens)
 	s.servers[roleStock] = startRival(t, where.server, roleStock, stockURL)
 	s.servers[roleStockIdle] = startRival(t, where.server, roleStockIdle, stockURL)
@@ -113,6 +132,14 @@ func newStand(t testing.TB, bin string, where cores, p population, whole bool) *
 		s.bodies = lines(t, people.logins())
 	}
 	return s
+}
+
+// usedMemory returns what Redis has allocated, in bytes.
+func (s *stand) usedMemory(t testing.TB) float64 {
+	t.Helper()
+	info, err := measure.ReadInfo(s.redis)
+	must(t, err)
+	return float64(info.Number("used_memory"))
 }
 
 // signed returns as many tokens as keep a server from meeting the same one soon.
@@ -146,35 +173,38 @@ func lines(t testing.TB, all []string) string {
 	return file
 }
 
-// startGatehouse starts the program on an own database with people and their
-// sessions in it, whose tokens it returns.
-func (s *stand) startGatehouse(t testing.TB, bin, name string, people people, env ...string) []string {
+// startGatehouse starts the program on an own database, in dir, with people and
+// their sessions in it, whose tokens it returns.
+func (s *stand) startGatehouse(t testing.TB, bin, name string, people people, env ...string) (dir string, tokens []string) {
 	t.Helper()
-	dir := testenv.TempDir(t)
+	dir = testenv.TempDir(t)
 	var perUser int
 	if len(env) == 0 { // no Redis: the sessions are in this database
 		perUser = s.PerUser
 	}
-	tokens := people.write(t, filepath.Join(dir, "gatehouse.db"), perUser)
+	tokens = people.write(t, filepath.Join(dir, "gatehouse.db"), perUser)
 	s.servers[name] = startServer(t, s.cores.server, dir, append(env, "GATEHOUSE_ADDR=127.0.0.1:0", "GATEHOUSE_RATE_LIMITS=off"),
 		bin, "serve", "--data-dir="+dir)
-	return tokens
+	return dir, tokens
 }
 
-// people are the accounts of a stand: those that are signed in and those that
-// log in while it is measured.
+// people are the accounts of a stand: those that are signed in by cookie, those
+// that are by access token, and those that log in while it is measured.
 type people struct {
-	signedIn, loggingIn []user.User
-	hash                string // of password
+	signedIn, bearing, loggingIn []user.User
+	hash                         string // of password
 }
 
-func newPeople(t testing.TB, signedIn []user.User) people {
+func newPeople(t testing.TB, signedIn []user.User, bearing int) people {
 	t.Helper()
 	hasher, err := user.NewHasher(user.HasherConfig{})
 	must(t, err)
 	hash, err := hasher.Hash(context.Background(), password)
 	must(t, err)
-	p := people{signedIn: signedIn, loggingIn: measure.Users(loginUsers), hash: hash}
+	p := people{signedIn: signedIn, bearing: measure.Users(bearing), loggingIn: measure.Users(loginUsers), hash: hash}
+	for i := range p.bearing {
+		p.bearing[i].Username = "bearer" + p.bearing[i].Username
+	}
 	for i := range p.loggingIn {
 		p.loggingIn[i].Username = "login" + p.loggingIn[i].Username
 	}
@@ -192,47 +222,21 @@ func (p people) logins() []string {
 
 // write fills a new SQLite database with the accounts, what the audit log has of
 // their log-ins and, if perUser is not 0, the sessions of those who are signed
-// in; it returns their tokens. One transaction: a million would take hours
-// through the product, which commits each to the disk.
+// in; it returns their tokens.
 func (p people) write(t testing.TB, file string, perUser int) (tokens []string) {
 	t.Helper()
-	db, err := measure.OpenSQL(context.Background(), file)
-	must(t, err)
-	must(t, db.Close())
-	raw, err := sql.Open("sqlite", "file:"+file)
-	must(t, err)
-	defer raw.Close()
-	tx, err := raw.Begin()
-	must(t, err)
-	prepare := func(query string) func(...any) {
-		s, err := tx.Prepare(query)
-		must(t, err)
-		return func(args ...any) {
-			if _, err := s.Exec(args...); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	addUser := prepare(`INSERT INTO users (id, username, name, email, search, role, password_hash, epoch, created_at)
-		VALUES ($1, $2, $3, '', $4, $5, $6, 0, $7)`)
-	addEvent := prepare(`INSERT INTO audit (at, kind, user_id, actor, ip, device, note) VALUES ($1, 'login', $2, $3, $4, $5, '')`)
-	addSession := prepare(`INSERT INTO sessions (id, user_id, username, role, epoch_all, epoch_user, began, last_seen,
-		idle_ms, deadline, remember, ip, browser, os) VALUES ($1, $2, $3, $4, 0, 0, $5, $6, $7, $8, 0, $9, $10, $11)`)
-	now, ip := time.Now().UnixMilli(), measure.ClientIP.String()
-	add := func(u user.User) { addUser(u.ID, u.Username, u.Username, u.Username, u.Role, p.hash, now) }
-	for _, u := range p.loggingIn {
-		add(u)
+	newDatabase(t, file)
+	b := newBulk(t, file)
+	for _, u := range slices.Concat(p.loggingIn, p.bearing) {
+		b.account(u, p.hash)
 	}
 	for _, u := range p.signedIn {
-		add(u)
-		addEvent(now, u.ID, u.ID, ip, measure.Device.String())
+		b.account(u, p.hash)
+		b.loggedIn(u)
 		for range perUser {
-			token := measure.NewToken()
-			tokens = append(tokens, token)
-			addSession(session.IDOf(token), u.ID, u.Username, u.Role, now, now, measure.Limits.Idle.Milliseconds(),
-				now+measure.Limits.Lifetime.Milliseconds(), ip, measure.Device.Browser, measure.Device.OS)
+			tokens = append(tokens, b.session(u, 0))
 		}
 	}
-	must(t, tx.Commit())
+	b.commit()
 	return tokens
 }

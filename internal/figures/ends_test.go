@@ -46,7 +46,7 @@ const (
 	perUser    = 100 // sessions that each of them has
 	// mostAtOnce is how many sessions one command to Redis may end. How long
 	// it takes depends on the machine and is only printed.
-	mostAtOnce = 200
+	mostAtOnce = 50
 )
 
 // measureEnds ends sessions in Redis, half of them 100 to a user and half one

@@ -43,6 +43,21 @@ func Fill(store session.Store, n int, owner func(int) user.User) ([]string, erro
 	})
 }
 
+// FillBearer starts a bearer session for each number below n, of the user that
+// owner returns for it. m needs a refresh key.
+func FillBearer(m *session.Manager, n int, owner func(int) user.User) ([]session.Session, error) {
+	all := make([]session.Session, n)
+	return all, parallel(n, func(i int) (err error) {
+		for try := 0; ; try++ { // see InsistOnStart; what a late start leaves behind is nobody's
+			all[i], _, err = m.StartBearer(context.Background(), session.New{User: owner(i), IP: address(i), Device: Device})
+			if try == 20 || !errors.Is(err, session.ErrUnavailable) {
+				return err
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+}
+
 // address spreads log-ins over addresses.
 func address(i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{203, byte(i >> 16), byte(i >> 8), byte(i)})

@@ -15,8 +15,8 @@ import (
 	"gatehouse/internal/user"
 )
 
-// patience is how long the answer to an end of very many sessions may take;
-// other answers have less.
+// patience is how long the answer to an end of very many sessions may take, or a
+// part of a list for which all have to be read; other answers have less.
 const patience = 10 * time.Minute
 
 // patient lets a request take that long.

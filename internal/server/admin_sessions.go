@@ -44,7 +44,7 @@ func (s *Server) sessionsPage(w http.ResponseWriter, r *http.Request, status int
 	for i, one := range found.Sessions {
 		p.Rows[i] = DeviceRow{Session: one, Current: one.ID == me(r).ID, Icon: iconOf(one)}
 	}
-	p.Total, p.Users = found.Total, found.Users
+	p.Total, p.Users, p.Stopped = found.Total, found.Users, found.Stopped
 	p.Pager = pagerWith("/admin/sessions", typed(q), found.Number, found.Pages)
 	if p.Filtered = !f.Empty(); p.Filtered {
 		p.EndURL = "/admin/sessions/end?" + typed(q).Encode()

@@ -121,6 +121,7 @@ type AdminSessionsPage struct {
 	Rows     []DeviceRow
 	Total    int    // sessions that match
 	Users    int    // users they belong to
+	Stopped  bool   // there may be more, seen later: the search has not looked at all
 	EndURL   string // to end all that match; empty if nothing is searched for
 	Pager    Pager
 }

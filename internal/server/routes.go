@@ -98,7 +98,7 @@ func (s *Server) api(r chi.Router) {
 
 		r.Group(func(r chi.Router) { // a live session of an administrator
 			r.Use(s.requireAdmin)
-			r.Get("/api/v1/admin/sessions", s.page(s.apiAdminSessions))
+			r.With(s.patient).Get("/api/v1/admin/sessions", s.page(s.apiAdminSessions))
 			r.With(s.patient).Post("/api/v1/admin/sessions/end", s.page(s.apiForceOutWhere))
 			r.Delete("/api/v1/admin/sessions/{id}", s.page(s.apiForceOutOne))
 			r.Get("/api/v1/admin/users", s.page(s.apiAdminUsers))

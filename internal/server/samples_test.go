@@ -145,6 +145,7 @@ func samples(t *translator) []sample {
 		{"password_failed", "password", PasswordPage{Base: mine("/", "password", true), Form: Form{Errors: t.invalid(map[string]string{"current": "current_wrong", "password": "password_known"})}, Username: "minji.kim", MinPassword: 8, MaxPassword: 128}},
 		{"password_hostile", "password", PasswordPage{Base: mine("/", "password", true), Form: evil, Username: hostile}},
 		{"admin_sessions", "admin_sessions", AdminSessionsPage{Base: flash(mine("/admin/sessions?q=kim&page=2", "admin_sessions", true), true, t.HTML("flash_admin_receipt", "Ended", 3, "Gone", 1, "Nodes", t.T("receipt_nodes", "Count", 2, "Confirmed", 2), "Ms", 12)), Query: "kim", Rows: everyone, Total: 213, Users: 48, Pager: pager}},
+		{"admin_sessions_stopped", "admin_sessions", AdminSessionsPage{Base: mine("/admin/sessions", "admin_sessions", true), Rows: everyone, Total: 100_000, Users: 97_412, Stopped: true, Pager: pager}},
 		{"admin_sessions_none", "admin_sessions", AdminSessionsPage{Base: mine("/admin/sessions?q=x", "admin_sessions", true), Query: hostile}},
 		{"admin_users", "admin_users", AdminUsersPage{Base: flash(mine("/admin/users", "admin_users", true), false, t.HTML("flash_user_unchanged", "Who", "sora")), Rows: users, Total: 4, Pager: Pager{Page: 1, Pages: 2, NextURL: "/admin/users?page=2"}}},
 		{"admin_users_none", "admin_users", AdminUsersPage{Base: mine("/admin/users?q=x", "admin_users", true), Query: "x"}},

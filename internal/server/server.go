@@ -21,7 +21,7 @@ import (
 	"gatehouse/internal/user"
 )
 
-// Config is what a Server is made of. Every field is needed but Observer.
+// Config is what a Server is made of. Every field is needed, but Observer and Linger.
 type Config struct {
 	PublicURL      *url.URL // scheme and host under which browsers reach us
 	SignUp         bool     // people may sign up by themselves
@@ -51,6 +51,9 @@ type Config struct {
 
 	// Observer is told what requests come to; nil: nobody is.
 	Observer Observer
+	// Linger is for how long, on average, the answer to a log-in or sign-up that
+	// is one too many is held back; 0: not at all. See linger.
+	Linger time.Duration
 
 	Log *slog.Logger
 	Now func() time.Time
@@ -73,6 +76,8 @@ type Server struct {
 	beat    time.Duration  // heartbeat
 	pending sync.WaitGroup // afterwards
 	slots   chan struct{}
+
+	lingering chan struct{}
 }
 
 // New returns a server, or an error if the pages cannot be built.
@@ -84,6 +89,8 @@ func New(c Config) (*Server, error) {
 		origin:  newOriginCheck(c.PublicURL),
 		slots:   make(chan struct{}, atOnceAfterwards),
 		beat:    heartbeat,
+
+		lingering: make(chan struct{}, atOnceLingering),
 	}
 	for dir, load := range map[string]func(fs.FS) error{
 		"locales": func(f fs.FS) (err error) { s.texts, err = newTranslators(f); return },

@@ -25,7 +25,7 @@ func (m *Manager) Preview(ctx context.Context, f Filter) (Preview, error) {
 	if err := f.endable(); err != nil {
 		return Preview{}, err
 	}
-	found, err := m.Search(ctx, f, 1, previewed)
+	found, err := m.search(ctx, f, 1, previewed, 0, 0)
 	return Preview{Sessions: found.Total, Users: found.Users, First: found.Sessions}, err
 }
 
@@ -117,15 +117,25 @@ func (m *Manager) endFound(ctx context.Context, f Filter, why Why, e *EndError) 
 	_ = flush()    // e knows
 }
 
+// narrow reports whether f names what it selects, so that nobody else's
+// sessions are read.
+func (f Filter) narrow() bool { return len(f.IDs) > 0 || f.User != "" }
+
 // each calls fn with the live sessions that f selects at now, by the shortest
 // way that f leaves open.
 func (m *Manager) each(ctx context.Context, f Filter, now time.Time, fn func(Session) error) error {
-	matching := func(s Session) error {
-		if !f.Matches(s, now) {
+	return m.eachSeen(ctx, f, now, func(s Session, matches bool) error {
+		if !matches {
 			return nil
 		}
 		return fn(s)
-	}
+	})
+}
+
+// eachSeen calls fn with every session that is looked at on the way, and whether
+// f selects it.
+func (m *Manager) eachSeen(ctx context.Context, f Filter, now time.Time, fn func(s Session, matches bool) error) error {
+	look := func(s Session) error { return fn(s, f.Matches(s, now)) }
 	switch {
 	case len(f.IDs) > 0:
 		for _, id := range f.IDs {
@@ -139,7 +149,7 @@ func (m *Manager) each(ctx context.Context, f Filter, now time.Time, fn func(Ses
 			case err != nil:
 				return err
 			}
-			if err := matching(s); err != nil {
+			if err := look(s); err != nil {
 				return err
 			}
 		}
@@ -147,11 +157,17 @@ func (m *Manager) each(ctx context.Context, f Filter, now time.Time, fn func(Ses
 	case f.User != "":
 		list, err := m.store.ListUser(ctx, f.User, now)
 		for _, s := range list {
-			if err := matching(s); err != nil {
+			if err := look(s); err != nil {
 				return err
 			}
 		}
 		return err
 	}
-	return m.store.Scan(ctx, now, matching)
+	p := pace{since: time.Now()}
+	return m.store.Scan(ctx, now, func(s Session) error {
+		if err := p.step(ctx); err != nil {
+			return err
+		}
+		return look(s)
+	})
 }

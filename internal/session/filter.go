@@ -92,7 +92,7 @@ func (f Filter) Matches(s Session, now time.Time) bool {
 		f.User != "" && s.User != f.User,
 		f.Role != "" && s.Role != f.Role,
 		f.IP.IsValid() && !f.IP.Contains(s.IP),
-		!contains(s.Device.String(), f.Device) && !contains(s.Client, f.Device),
+		f.Device != "" && !contains(s.Device.String(), f.Device) && !contains(s.Client, f.Device),
 		f.OlderThan > 0 && now.Sub(s.Began) < f.OlderThan,
 		f.IdleFor > 0 && now.Sub(s.LastSeen) < f.IdleFor,
 		f.Carrier != "" && f.Carrier != s.Carrier:
@@ -103,6 +103,9 @@ func (f Filter) Matches(s Session, now time.Time) bool {
 
 func (f Filter) matchesText(s Session) bool {
 	text := strings.TrimSpace(f.Text)
+	if text == "" {
+		return true
+	}
 	if cidr, err := netip.ParsePrefix(text); err == nil {
 		return cidr.Contains(s.IP)
 	}

@@ -40,6 +40,8 @@ type Manager struct {
 	observer Observer
 	// unrecorded holds the ends that the ledger has to be told of.
 	unrecorded *unrecorded
+	// reading is whose turn it is to read everybody's sessions.
+	reading reading
 	// replacing holds the log-ins that are making room for themselves.
 	replacing queue
 	// refreshKey is nil if no bearer sessions are to be had.
@@ -51,7 +53,7 @@ type Manager struct {
 func NewManager(store Store, ledger Ledger, limits Limits, now func() time.Time, options ...Option) *Manager {
 	m := &Manager{
 		store: store, ledger: ledger, limits: limits, now: now,
-		ender: enderFor(store, ledger), log: slog.New(slog.DiscardHandler), unrecorded: newUnrecorded(),
+		ender: enderFor(store, ledger), log: slog.New(slog.DiscardHandler), unrecorded: newUnrecorded(), reading: newReading(),
 	}
 	for _, set := range options {
 		set(m)

@@ -14,7 +14,7 @@ import (
 // HasherConfig says how passwords are hashed. Zero fields mean the default.
 type HasherConfig struct {
 	Params     Params // default DefaultParams
-	Concurrent int    // hashes computed at once; default one per CPU, at most 4
+	Concurrent int    // hashes computed at once; default one per two CPUs that Go may use, at least 1 and at most 4
 	Waiting    int    // callers waiting for their turn before ErrBusy; default 64; negative: none
 }
 
@@ -39,7 +39,10 @@ func NewHasher(c HasherConfig) (*Hasher, error) {
 		c.Params = DefaultParams
 	}
 	if c.Concurrent <= 0 {
-		c.Concurrent = min(runtime.NumCPU(), 4)
+		// Half of the machine: a hash keeps a CPU busy for tens of milliseconds,
+		// and who is signed in must not have to wait for one while strangers
+		// log in. GOMAXPROCS knows of a container's limit, NumCPU does not.
+		c.Concurrent = min(max(1, runtime.GOMAXPROCS(0)/2), 4)
 	}
 	if c.Waiting == 0 {
 		c.Waiting = 64

@@ -13,9 +13,13 @@ import (
 	"gatehouse/internal/user"
 )
 
-// endBatch is how many sessions one script run may end: about a millisecond of
-// the server's time, during which checks wait.
-const endBatch = 100
+// endBatch is how many sessions one script run may end: a quarter of a
+// millisecond of the server's time, during which checks wait.
+const endBatch = 25
+
+// restFrom is after how much work an end of everyone rests for as long, so that
+// checks have half of the server's time to themselves.
+const restFrom = time.Millisecond
 
 // epochMemory is how long a user's raised epoch is kept in Redis. It has to
 // outlast any log-in that had read the epoch before; SQL keeps it for ever.
@@ -115,9 +119,13 @@ func (s *Store) EndAll(ctx context.Context, epoch user.Epoch, why session.Why, n
 	if _, err := s.raise(ctx, "", epoch.All); err != nil {
 		return 0, err
 	}
-	count := s.keys.count(epoch.All)
+	count, began := s.keys.count(epoch.All), time.Now()
 	err = s.scanIDs(ctx, func(ids []session.ID) error {
 		for batch := range slices.Chunk(ids, endBatch) {
+			if worked := time.Since(began); worked >= restFrom {
+				time.Sleep(min(worked, 10*restFrom))
+				began = time.Now()
+			}
 			err := patiently(ctx, func() error {
 				n, err := s.endOlder(ctx, batch, user.Epoch{All: epoch.All}, "", count, why, now)
 				ended = max(ended, n)

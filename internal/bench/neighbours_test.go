@@ -1,0 +1,340 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/testenv"
+)
+
+var neighboursFlag = flag.String("bench.neighbours", "short", "`round` of quiet neighbours to measure: short, full (minutes) or million")
+
+// neighbourhood says how much is measured.
+type neighbourhood struct {
+	pairs     int // of a while in which nothing else happens and one in which it does
+	while     time.Duration
+	perSecond int // checks
+	clients   int // that log in
+	crowd     int // sessions that are listed or ended, in Redis
+	again     int // how many are ended in the pairs after the first
+	embedded  int // the same in the embedded default
+}
+
+var neighbourhoods = map[string]neighbourhood{
+	"short":   {pairs: 1, while: 300 * time.Millisecond, perSecond: 100, clients: 100, crowd: 3000, again: 3000, embedded: 1000},
+	"full":    {pairs: 5, while: 3 * time.Second, perSecond: 400, clients: 1000, crowd: 100_000, again: 100_000, embedded: 20_000},
+	"million": {pairs: 5, while: 4 * time.Second, perSecond: 400, clients: 1000, crowd: million, again: 100_000, embedded: 100_000},
+}
+
+// mostDisturbed is how many times its idle value p99 of checks may be.
+const mostDisturbed = 3
+
+// neighbour is something that happens beside the checks.
+type neighbour struct {
+	name     string
+	embedded bool
+	limits   bool // of log-ins are on, as by default
+	// do lets it happen for a while, or until it is done, and says what happened.
+	do func(*block) (string, error)
+	// needs is whether the crowd has to be there anew.
+	needs bool
+}
+
+// neighbours are what is measured, in the order of the table.
+var neighbours = []neighbour{
+	{name: "log-ins flood, Redis", limits: true, do: (*block).flood},
+	{name: "an administrator turns pages, Redis", limits: true, do: (*block).turnPages},
+	{name: "an administrator searches, Redis", limits: true, do: (*block).search},
+	{name: "a program lists, Redis", limits: true, do: (*block).list},
+	{name: "end of everyone in a role, Redis", limits: true, do: (*block).endRole, needs: true},
+	{name: "end of everyone, Redis", limits: true, do: (*block).endEveryone, needs: true},
+	{name: "log-ins flood, no limits, Redis", do: (*block).flood},
+	{name: "log-ins flood, embedded", embedded: true, limits: true, do: (*block).flood},
+	{name: "an administrator turns pages, embedded", embedded: true, limits: true, do: (*block).turnPages},
+	{name: "an administrator searches, embedded", embedded: true, limits: true, do: (*block).search},
+	{name: "a program lists, embedded", embedded: true, limits: true, do: (*block).list},
+	{name: "end of everyone in a role, embedded", embedded: true, limits: true, do: (*block).endRole, needs: true},
+	{name: "end of everyone, embedded", embedded: true, limits: true, do: (*block).endEveryone, needs: true},
+	{name: "log-ins flood, no limits, embedded", embedded: true, do: (*block).flood},
+}
+
+// block is where neighbours live: a site, those who watch and those who flood.
+type block struct {
+	*site
+	n            neighbourhood
+	watch, other *helper
+}
+
+// TestNeighbours measures what log-ins, lists and ends do to the checks of those
+// who are in. In the short round it proves that nobody is refused and all is
+// answered.
+func TestNeighbours(t *testing.T) {
+	n, ok := neighbourhoods[*neighboursFlag]
+	if !ok {
+		t.Fatalf("-bench.neighbours=%s: there is a short, a full and a million round", *neighboursFlag)
+	}
+	began := time.Now()
+	bin := build(t)
+	report := &Disturbances{Round: *neighboursFlag, Machine: newReport(t, round{}), PerSecond: n.perSecond, Clients: n.clients}
+	for _, embedded := range []bool{false, true} {
+		chosen := chosenNeighbours(embedded)
+		if len(chosen) == 0 {
+			continue
+		}
+		crowd := n.crowd
+		if embedded {
+			crowd = n.embedded
+		}
+		tell("filling the stores …")
+		b := &block{site: newSite(t, embedded, crowd), n: n, watch: startHelper(t, roleWatch, 0), other: startHelper(t, roleFlood, 19)}
+		for _, limits := range []bool{true, false} {
+			t.Run(fmt.Sprintf("embedded=%t,limits=%t", embedded, limits), func(t *testing.T) {
+				b.t = t
+				served := false
+				for _, one := range chosen {
+					if one.limits != limits {
+						continue
+					}
+					if !served {
+						b.serve(t, bin, limits)
+						served = true
+					}
+					d, err := b.disturb(one)
+					if err != nil {
+						t.Fatalf("%s: %v", one.name, err)
+					}
+					report.All = append(report.All, d)
+				}
+			})
+		}
+		if t.Failed() {
+			return // half a table would look like a whole one
+		}
+	}
+	report.Took = time.Since(began)
+	report.Machine.LoadAverage = loadAverage()
+	fmt.Print(report)
+	if *jsonFlag != "" {
+		must(t, os.WriteFile(*jsonFlag, report.json(), 0o644))
+	}
+	report.hold(t)
+}
+
+func chosenNeighbours(embedded bool) (some []neighbour) {
+	for _, one := range neighbours {
+		wanted := *onlyFlag == ""
+		for word := range strings.SplitSeq(*onlyFlag, "+") {
+			wanted = wanted || strings.Contains(one.name, word)
+		}
+		if wanted && one.embedded == embedded {
+			some = append(some, one)
+		}
+	}
+	return some
+}
+
+// disturb measures one neighbour. Where a busy machine let the product refuse
+// somebody in a short round, that pair is measured again, a few times.
+func (b *block) disturb(one neighbour) (*Disturbance, error) {
+	d := &Disturbance{Name: one.name}
+	for i := range b.n.pairs {
+		tell("%s, %d of %d, load average %s", one.name, i+1, b.n.pairs, loadAverage())
+		for try := 1; ; try++ {
+			if want := b.wants(i); one.needs && b.crowd < want {
+				b.fill(want - b.crowd)
+			}
+			var p Pair
+			var err error
+			settled := b.settle()
+			p.Sessions = b.crowd
+			if p.Idle, err = b.watched(func() error { time.Sleep(b.n.while); return nil }); err != nil {
+				return d, err
+			}
+			p.Busy, err = b.watched(func() (err error) {
+				p.Did, err = one.do(b)
+				return err
+			})
+			if err != nil {
+				return d, err
+			}
+			p.Settled = settled
+			if *neighboursFlag != "short" || p.refused() == 0 || try == 5 {
+				d.Pairs = append(d.Pairs, p)
+				break
+			}
+		}
+	}
+	return d, nil
+}
+
+// wants is how many sessions have to be there in a pair that ends them.
+func (b *block) wants(pair int) int {
+	switch {
+	case b.embedded:
+		return b.n.embedded
+	case pair == 0:
+		return b.n.crowd
+	}
+	return b.n.again
+}
+
+// settle waits until the server has nothing to do any more, as far as can be
+// seen in its CPU time, and reports whether it ever had.
+func (b *block) settle() bool {
+	const quiet = 20 * time.Millisecond // of a fifth of a second
+	for deadline := time.Now().Add(patience / 4); time.Now().Before(deadline); {
+		before, err := cpuTime(b.server.pid)
+		must(b.t, err)
+		time.Sleep(200 * time.Millisecond)
+		after, err := cpuTime(b.server.pid)
+		must(b.t, err)
+		if after-before < quiet {
+			return true
+		}
+	}
+	return false
+}
+
+// watched watches the checks while f runs.
+func (b *block) watched(f func() error) (seen Watched, err error) {
+	o := watchOrder{Addr: b.server.addr, Path: whoAmIPath, Carriers: b.checked, PerSecond: b.n.perSecond}
+	before, err := cpuTime(b.server.pid)
+	if err != nil {
+		return seen, err
+	}
+	err = b.watch.during(o, &seen, f)
+	after, lost := cpuTime(b.server.pid)
+	if err == nil {
+		err = lost
+	}
+	if seen.Took > 0 {
+		seen.Cores = float64(after-before) / float64(seen.Took)
+	}
+	if err == nil && seen.Error != "" {
+		err = errors.New(seen.Error)
+	}
+	return seen, err
+}
+
+// flood lets very many log in.
+func (b *block) flood() (string, error) {
+	var got Flooded
+	err := b.other.during(floodOrder{Addr: b.server.addr, Bodies: b.forms, Clients: b.n.clients}, &got, func() error {
+		time.Sleep(floodBegins + b.n.while)
+		return nil
+	})
+	if err == nil && got.Error != "" {
+		err = errors.New(got.Error)
+	}
+	if err == nil && (got.In+got.Wrong+got.Limited+got.Busy == 0 || got.Other > 0) {
+		err = fmt.Errorf("a flood that was not answered as log-ins are: %+v", got)
+	}
+	return fmt.Sprintf("%.0f/s: %d in, %d wrong, %d too many, %d busy", float64(got.In+got.Wrong+got.Limited+got.Busy)/got.Took.Seconds(),
+		got.In, got.Wrong, got.Limited, got.Busy), err
+}
+
+// again asks for path after path until the while is over.
+func (b *block) again(path func(i int, last string) string, right func(string) bool) (string, error) {
+	began, n, slowest, last := time.Now(), 0, time.Duration(0), ""
+	for ; n == 0 || time.Since(began) < b.n.while; n++ {
+		sent := time.Now()
+		var err error
+		if last, err = b.ask(context.Background(), http.MethodGet, path(n, last), nil); err != nil {
+			return "", err
+		}
+		if !right(last) {
+			return "", fmt.Errorf("not what was asked for: %.2000s", last)
+		}
+		slowest = max(slowest, time.Since(sent))
+	}
+	return fmt.Sprintf("%d, slowest %v", n, slowest.Round(time.Millisecond)), nil
+}
+
+func (b *block) turnPages() (string, error) {
+	return b.again(func(i int, _ string) string { return fmt.Sprint("/admin/sessions?page=", i+1) },
+		func(page string) bool { return strings.Count(page, "data-session=") > 1 })
+}
+
+// search looks for one of all: every session has to be looked at.
+func (b *block) search() (string, error) {
+	return b.again(func(i int, _ string) string { return fmt.Sprintf("/admin/sessions?q=u%07d", (i*7919)%b.crowd) },
+		func(page string) bool { return strings.Contains(page, "data-session=") })
+}
+
+func (b *block) list() (string, error) {
+	return b.again(func(i int, last string) string {
+		var part struct{ Next string }
+		_ = json.Unmarshal([]byte(last), &part) // nothing yet: from the beginning
+		return "/api/v1/admin/sessions?limit=200&cursor=" + part.Next
+	}, func(text string) bool {
+		var part struct {
+			Sessions []struct{}
+			Total    int
+		}
+		return json.Unmarshal([]byte(text), &part) == nil && len(part.Sessions) > 0 && part.Total >= b.crowd
+	})
+}
+
+func (b *block) endRole() (string, error) { return b.ends(map[string]any{"role": "user"}) }
+
+func (b *block) endEveryone() (string, error) { return b.ends(map[string]any{"all": true}) }
+
+func (b *block) ends(body map[string]any) (string, error) {
+	n := b.crowd
+	took, err := b.end(context.Background(), body)
+	return fmt.Sprintf("%d in %v", n, took.Round(time.Millisecond)), err
+}
+
+// helper is this test binary in a role, seen from the bench.
+type helper struct {
+	orders  *json.Encoder
+	answers *json.Decoder
+}
+
+// startHelper starts it with that niceness.
+func startHelper(t testing.TB, role string, nice int) *helper {
+	t.Helper()
+	self, err := os.Executable()
+	must(t, err)
+	cmd := exec.Command("nice", "-n", fmt.Sprint(nice), self, testenv.TempDir(t))
+	cmd.Env, cmd.Stderr = []string{roleEnv + "=" + role}, os.Stderr
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() { in.Close(); waitOrKill(cmd) })
+	return &helper{orders: json.NewEncoder(in), answers: json.NewDecoder(out)}
+}
+
+// during lets the helper carry out an order while f runs, and reads what came of
+// it into got.
+func (h *helper) during(o, got any, f func() error) error {
+	if err := h.orders.Encode(o); err != nil {
+		return err
+	}
+	err := f()
+	if err := h.orders.Encode(true); err != nil {
+		return err
+	}
+	if err := h.answers.Decode(got); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return err
+}
+
+func tell(format string, args ...any) {
+	if *neighboursFlag != "short" {
+		fmt.Fprintf(os.Stderr, format+"\n", args...)
+	}
+}
