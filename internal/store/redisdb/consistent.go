@@ -11,7 +11,6 @@ import (
 	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/session"
-	"gatehouse/internal/user"
 )
 
 // Inspection is how everything that the store keeps hangs together.
@@ -64,7 +63,7 @@ const (
 // look so by accident: sessions come after their entries and go before them.
 func (s *Store) Inspect(ctx context.Context) (Inspection, error) {
 	i := inspector{store: s, indexed: map[session.ID]bool{}}
-	err := s.scanKeys(ctx, "u:*", func(keys []string) error {
+	err := s.scanKeys(ctx, s.keys.indexes()+"*", func(keys []string) error {
 		for some := range slices.Chunk(keys, inspectedAtOnce) {
 			if err := i.indexes(ctx, some); err != nil {
 				return err
@@ -111,7 +110,7 @@ func (i *inspector) ask(ctx context.Context, commands ...[]any) (replies []any, 
 type entry struct {
 	key  string
 	id   session.ID
-	ends int64 // Unix ms
+	ends int64 // Unix ms, up to a second late
 }
 
 // indexes looks at the indexes in keys, which may be gone by now.
@@ -143,7 +142,7 @@ func (i *inspector) indexes(ctx context.Context, keys []string) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
-			entries = append(entries, entry{key, session.ID(pairs[0]), ends})
+			entries = append(entries, entry{key, unpackID(pairs[0]), ends * 1000})
 		}
 		for some := range slices.Chunk(entries, scanCount) {
 			if err := i.entries(ctx, some, till); err != nil {
@@ -158,7 +157,7 @@ func (i *inspector) indexes(ctx context.Context, keys []string) error {
 func (i *inspector) entries(ctx context.Context, entries []entry, till int64) error {
 	get := []any{"MGET"}
 	for _, e := range entries {
-		get = append(get, "s:"+string(e.id))
+		get = append(get, i.store.keys.session(e.id))
 	}
 	replies, err := i.ask(ctx, get)
 	if err != nil {
@@ -168,7 +167,6 @@ func (i *inspector) entries(ctx context.Context, entries []entry, till int64) er
 	if err != nil {
 		return err
 	}
-	owner := user.ID(strings.TrimPrefix(entries[0].key, "u:"))
 	for n, e := range entries {
 		i.indexed[e.id] = false
 		if records[n] == nil {
@@ -181,7 +179,7 @@ func (i *inspector) entries(ctx context.Context, entries []entry, till int64) er
 		one, err := decodeRecord(e.id, records[n])
 		switch {
 		case err != nil: // counted with the records
-		case one.User != owner:
+		case i.store.keys.index(one.User) != e.key:
 			i.flaw(e.key, FlawOwner)
 		case e.ends < one.Ends().UnixMilli() || till >= 0 && till < one.Deadline.UnixMilli():
 			if err := i.early(ctx, e); err != nil {
@@ -195,11 +193,11 @@ func (i *inspector) entries(ctx context.Context, entries []entry, till int64) er
 // withoutRecord looks again at an entry of which there was no record: none comes
 // for it any more.
 func (i *inspector) withoutRecord(ctx context.Context, e entry) error {
-	replies, err := i.ask(ctx, []any{"ZSCORE", e.key, string(e.id)})
+	replies, err := i.ask(ctx, []any{"ZSCORE", e.key, packID(e.id)})
 	if err != nil || replies[0] == nil {
 		return err // it has ended meanwhile
 	}
-	if e.ends <= time.Now().Add(time.Second).UnixMilli() { // by Redis' clock, which removes records
+	if e.ends <= time.Now().Add(2*time.Second).UnixMilli() { // by Redis' clock, which removes records
 		i.found.Lapsed++
 		return nil
 	}
@@ -210,7 +208,7 @@ func (i *inspector) withoutRecord(ctx context.Context, e entry) error {
 // early looks again at an entry, or its index, that seemed to go before the
 // session: the record first, since both move on together.
 func (i *inspector) early(ctx context.Context, e entry) error {
-	replies, err := i.ask(ctx, []any{"GET", "s:" + string(e.id)}, []any{"ZSCORE", e.key, string(e.id)}, []any{"PEXPIRETIME", e.key})
+	replies, err := i.ask(ctx, []any{"GET", i.store.keys.session(e.id)}, []any{"ZSCORE", e.key, packID(e.id)}, []any{"PEXPIRETIME", e.key})
 	if err != nil || replies[0] == nil || replies[1] == nil {
 		return err
 	}
@@ -227,7 +225,7 @@ func (i *inspector) early(ctx context.Context, e entry) error {
 		return err
 	}
 	till, err := redis.Int64(replies[2], nil)
-	if err == nil && (ends < one.Ends().UnixMilli() || till >= 0 && till < one.Deadline.UnixMilli()) {
+	if err == nil && (ends*1000 < one.Ends().UnixMilli() || till >= 0 && till < one.Deadline.UnixMilli()) {
 		i.flaw(e.key, FlawEarly)
 	}
 	return err
@@ -252,8 +250,8 @@ func (i *inspector) keys(ctx context.Context, keys []string) error {
 		if ttl == -2 {
 			continue // gone meanwhile
 		}
-		if id, ok := strings.CutPrefix(key, "s:"); ok {
-			ids = append(ids, session.ID(id))
+		if id, ok := strings.CutPrefix(key, i.store.keys.sessions()); ok {
+			ids = append(ids, unpackID(id))
 		}
 		i.key(key, ttl >= 0)
 	}
@@ -271,7 +269,8 @@ func (i *inspector) key(key string, expires bool) {
 	switch {
 	case ofMany && kind == "x":
 		i.found.Tombstones++
-	case ofMany && slices.Contains([]string{"s", "u", "e", "r", "count"}, kind), key == "ending":
+	case strings.HasPrefix(key, i.store.keys.indexes()): // a colon in it means nothing
+	case ofMany && slices.Contains([]string{"s", "e", "r", "count"}, kind), key == "ending":
 	case slices.Contains([]string{"e", "seq", "ledger"}, key):
 		eternal = true
 	default:
@@ -286,7 +285,7 @@ func (i *inspector) key(key string, expires bool) {
 func (i *inspector) records(ctx context.Context, ids []session.ID) error {
 	get := []any{"MGET"}
 	for _, id := range ids {
-		get = append(get, "s:"+string(id))
+		get = append(get, i.store.keys.session(id))
 	}
 	replies, err := i.ask(ctx, get)
 	if err != nil {
@@ -322,7 +321,7 @@ func (i *inspector) records(ctx context.Context, ids []session.ID) error {
 
 // withoutEntry looks whether one has come meanwhile, with its entry.
 func (i *inspector) withoutEntry(ctx context.Context, one session.Session) error {
-	replies, err := i.ask(ctx, []any{"ZSCORE", "u:" + string(one.User), string(one.ID)})
+	replies, err := i.ask(ctx, []any{"ZSCORE", i.store.keys.index(one.User), packID(one.ID)})
 	if err != nil || replies[0] != nil {
 		return err
 	}
@@ -332,7 +331,7 @@ func (i *inspector) withoutEntry(ctx context.Context, one session.Session) error
 		return nil
 	}
 	if err == nil {
-		i.flaw("s:"+string(one.ID), FlawNoEntry)
+		i.flaw(i.store.keys.session(one.ID), FlawNoEntry)
 	}
 	return err
 }

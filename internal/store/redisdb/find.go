@@ -30,7 +30,7 @@ func (s *Store) Find(ctx context.Context, id session.ID) (session.Session, error
 
 // find returns what the record of id says; errEnded if there is none.
 func (s *Store) find(ctx context.Context, id session.ID) (session.Session, error) {
-	q, err := s.client.ask(ctx, recordPrefix, string(id))
+	q, err := s.client.ask(ctx, recordPrefix, packID(id))
 	switch {
 	case errors.Is(err, errNoWire):
 		return s.findAlone(ctx, id)

@@ -30,8 +30,10 @@ func (k keys) index(u user.ID) string {
 	if len(raw) == userBytes {
 		raw = raw[:indexBytes]
 	}
-	return "u" + string(k) + raw
+	return k.indexes() + raw
 }
+
+func (k keys) indexes() string { return "u" + string(k) }
 
 const (
 	idBytes    = 32
