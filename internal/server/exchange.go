@@ -89,7 +89,12 @@ func (s *Server) begin(next http.Handler) http.Handler {
 		r = r.WithContext(x)
 		w.Header()["X-Request-Id"] = x.id[:]
 		began := s.Now()
-		defer func() { s.logExchange(r, x, began, s.Now()) }()
+		defer func() {
+			s.logExchange(r, x, began, s.Now())
+			if x.route != nil {
+				routeContexts.Put(x.route)
+			}
+		}()
 		next.ServeHTTP(&x.writer, r)
 	}))
 }

@@ -63,6 +63,7 @@ type Config struct {
 type Server struct {
 	Config
 	cookies *session.Cookies
+	names   *names
 	noted   limit.Limiter // how often visitors may appear in the audit log
 	origin  *originCheck
 	texts   translators
@@ -85,6 +86,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		Config:  c,
 		cookies: session.NewCookies(c.Sessions, c.CookieName, c.Secure),
+		names:   newNames(c.UserStore),
 		noted:   limit.NewMemory(0, c.Now),
 		origin:  newOriginCheck(c.PublicURL),
 		slots:   make(chan struct{}, atOnceAfterwards),
