@@ -198,6 +198,9 @@ func TestHasherBounds(t *testing.T) {
 		wg.Go(hash)
 	}
 	waitForQueue(t, h, 3)
+	if q := h.Queue(); q != (HashQueue{Running: 2, Waiting: 3}) {
+		t.Errorf("the queue is %+v", q)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // to fail and not to hang
 	defer cancel()
 	for range 20 {
@@ -214,6 +217,9 @@ func TestHasherBounds(t *testing.T) {
 		t.Errorf("%d hashes at once, want 2", most.Load())
 	}
 	waitForQueue(t, h, 0)
+	if q := h.Queue(); q != (HashQueue{Refused: 21}) {
+		t.Errorf("after the rush the queue is %+v", q)
+	}
 	if _, err := h.Hash(t.Context(), "x"); err != nil {
 		t.Errorf("after the rush: %v", err)
 	}
