@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"time"
 
 	"gatehouse/internal/session"
 )
@@ -13,6 +14,8 @@ import (
 // sql.ErrNoRows, or any other if it takes the usual way to say.
 type shortcut interface {
 	find(ctx context.Context, id session.ID) (sessionRow, error)
+	// makeWay says that something is about to be written, until done is called.
+	makeWay() (done func())
 	close() error
 }
 
@@ -24,15 +27,32 @@ var errUsualWay = errors.New("sqldb: to be asked in the usual way")
 const maxDirects = sqliteReaders
 
 // directs is the shortcut to a SQLite file.
+//
+// Two system calls of each read, for the lock that keeps the log from being
+// emptied under it, are nearly half of what is left of its cost. SQLite makes
+// them only for the first connection of a process that reads and after the last.
+// So the latest read lingers, done but not closed, until the next one has begun;
+// that next one is as new as any other and sees what has been committed before
+// it. While this process writes nobody lingers: SQLite empties its log when
+// something is committed and nobody reads.
 type directs struct {
 	uri  string
 	mu   sync.Mutex
 	idle []*direct // the last one used is the next one: its pages are in the cache
-	open int       // idle ones and taken ones
+	open int       // idle ones, taken ones and the one that lingers
 	// closed is set by close; then taken waits for those that are being used.
 	closed bool
 	taken  sync.WaitGroup
+
+	lingering *direct // nil if none
+	writing   int     // how many writes are going on
+	reads     uint    // how many reads have lingered
+	sweeping  bool    // whether a sweep is to come
 }
+
+// lingerFor is how long a read lingers at least if no other follows; at most it
+// is twice that.
+const lingerFor = 20 * time.Millisecond
 
 // find implements shortcut.
 func (s *directs) find(ctx context.Context, id session.ID) (row sessionRow, err error) {
@@ -45,10 +65,11 @@ func (s *directs) find(ctx context.Context, id session.ID) (row sessionRow, err 
 	}
 	found, err := d.ask(string(id))
 	switch {
-	case err != nil:
 	case found:
 		row.read(d, id)
-	default:
+		s.linger(d)
+		return row, nil
+	case err == nil:
 		err = sql.ErrNoRows
 	}
 	d.done()
@@ -116,10 +137,67 @@ func broken(err error) bool {
 	return errors.As(err, &code) && !code.busy()
 }
 
+// linger lets d linger, and gives back the one that did so until now; or d, if
+// nobody may.
+func (s *directs) linger(d *direct) {
+	s.mu.Lock()
+	if s.writing == 0 && !s.closed {
+		d, s.lingering = s.lingering, d
+		s.reads++
+		if !s.sweeping {
+			s.sweeping = true
+			s.sweepLater(s.reads)
+		}
+	}
+	s.mu.Unlock()
+	if d == nil {
+		return
+	}
+	d.done()
+	s.giveBack(d, nil)
+}
+
+// sweepLater ends the read that lingers if there has been none since seen.
+func (s *directs) sweepLater(seen uint) {
+	time.AfterFunc(lingerFor, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.sweeping = s.lingering != nil && s.reads != seen; s.sweeping {
+			s.sweepLater(s.reads)
+			return
+		}
+		s.endLingering()
+	})
+}
+
+// endLingering is called with the lock held.
+func (s *directs) endLingering() {
+	if d := s.lingering; d != nil {
+		s.lingering = nil
+		d.done()
+		s.idle = append(s.idle, d)
+		s.taken.Done()
+	}
+}
+
+// makeWay implements shortcut.
+func (s *directs) makeWay() (done func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing++
+	s.endLingering()
+	return func() {
+		s.mu.Lock()
+		s.writing--
+		s.mu.Unlock()
+	}
+}
+
 // close closes all, and waits for those that are being used.
 func (s *directs) close() error {
 	s.mu.Lock()
 	s.closed = true
+	s.endLingering()
 	s.mu.Unlock()
 	s.taken.Wait()
 	var errs []error

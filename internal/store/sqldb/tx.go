@@ -59,6 +59,9 @@ func (db *DB) write(ctx context.Context, fn func(context.Context, *sql.Tx) error
 }
 
 func (db *DB) inTx(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	if db.shortcut != nil {
+		defer db.shortcut.makeWay()()
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	late := time.AfterFunc(db.within(db.dialect.answerWithin), cancel)
@@ -81,6 +84,9 @@ func (db *DB) inTx(ctx context.Context, fn func(context.Context, *sql.Tx) error)
 func (db *DB) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	limited, cancel := context.WithTimeout(ctx, db.within(writeTimeout))
 	defer cancel()
+	if db.shortcut != nil {
+		defer db.shortcut.makeWay()()
+	}
 	n, err := affected(db.writes.ExecContext(limited, query, args...))
 	return n, explain(ctx, err)
 }
