@@ -17,7 +17,7 @@ import (
 	"gatehouse/internal/testenv"
 )
 
-var neighboursFlag = flag.String("bench.neighbours", "short", "`round` of quiet neighbours to measure: short, full (minutes) or million")
+var neighboursFlag = flag.String("bench.neighbours", "short", "`round` of quiet neighbours to measure: short, quick, full (minutes) or million")
 
 // neighbourhood says how much is measured.
 type neighbourhood struct {
@@ -32,6 +32,7 @@ type neighbourhood struct {
 
 var neighbourhoods = map[string]neighbourhood{
 	"short":   {pairs: 1, while: 300 * time.Millisecond, perSecond: 100, clients: 100, crowd: 3000, again: 3000, embedded: 1000},
+	"quick":   {pairs: 3, while: 3 * time.Second, perSecond: 400, clients: 1000, crowd: 10_000, again: 10_000, embedded: 5000},
 	"full":    {pairs: 5, while: 3 * time.Second, perSecond: 400, clients: 1000, crowd: 100_000, again: 100_000, embedded: 20_000},
 	"million": {pairs: 5, while: 4 * time.Second, perSecond: 400, clients: 1000, crowd: million, again: 100_000, embedded: 100_000},
 }
@@ -81,7 +82,10 @@ type block struct {
 func TestNeighbours(t *testing.T) {
 	n, ok := neighbourhoods[*neighboursFlag]
 	if !ok {
-		t.Fatalf("-bench.neighbours=%s: there is a short, a full and a million round", *neighboursFlag)
+		t.Fatalf("-bench.neighbours=%s: there is a short, a quick, a full and a million round", *neighboursFlag)
+	}
+	if *roundsFlag > 0 {
+		n.pairs = *roundsFlag
 	}
 	began := time.Now()
 	bin := build(t)
