@@ -11,7 +11,6 @@ import (
 	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/session"
-	"gatehouse/internal/user"
 )
 
 // Inspection is how everything that the store keeps hangs together.
@@ -112,6 +111,7 @@ type entry struct {
 	key  string
 	id   session.ID
 	ends int64 // Unix ms
+	till int64 // when the whole index goes; -1: never
 }
 
 // indexes looks at the indexes in keys, which may be gone by now.
@@ -124,6 +124,7 @@ func (i *inspector) indexes(ctx context.Context, keys []string) error {
 	if err != nil {
 		return err
 	}
+	var entries []entry
 	for n, key := range keys {
 		pairs, err := redis.Strings(replies[2*n], nil)
 		if err != nil {
@@ -137,25 +138,24 @@ func (i *inspector) indexes(ctx context.Context, keys []string) error {
 		if err != nil {
 			return err
 		}
-		var entries []entry
 		for ; len(pairs) > 0; pairs = pairs[2:] {
 			ends, err := redis.Int64([]byte(pairs[1]), nil)
 			if err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
-			entries = append(entries, entry{key, session.ID(pairs[0]), ends})
+			entries = append(entries, entry{key, session.ID(pairs[0]), ends, till})
 		}
-		for some := range slices.Chunk(entries, scanCount) {
-			if err := i.entries(ctx, some, till); err != nil {
-				return err
-			}
+	}
+	for some := range slices.Chunk(entries, scanCount) {
+		if err := i.entries(ctx, some); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// entries looks at entries of one index, which expires at till (Unix ms; -1: never).
-func (i *inspector) entries(ctx context.Context, entries []entry, till int64) error {
+// entries looks at entries of indexes.
+func (i *inspector) entries(ctx context.Context, entries []entry) error {
 	get := []any{"MGET"}
 	for _, e := range entries {
 		get = append(get, "s:"+string(e.id))
@@ -168,7 +168,6 @@ func (i *inspector) entries(ctx context.Context, entries []entry, till int64) er
 	if err != nil {
 		return err
 	}
-	owner := user.ID(strings.TrimPrefix(entries[0].key, "u:"))
 	for n, e := range entries {
 		i.indexed[e.id] = false
 		if records[n] == nil {
@@ -181,15 +180,20 @@ func (i *inspector) entries(ctx context.Context, entries []entry, till int64) er
 		one, err := decodeRecord(e.id, records[n])
 		switch {
 		case err != nil: // counted with the records
-		case one.User != owner:
+		case "u:"+string(one.User) != e.key:
 			i.flaw(e.key, FlawOwner)
-		case e.ends < one.Ends().UnixMilli() || till >= 0 && till < one.Deadline.UnixMilli():
-			if err := i.early(ctx, e); err != nil {
+		case e.early(one):
+			if err := i.again(ctx, e); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// early reports whether e or its index goes before the session does.
+func (e entry) early(s session.Session) bool {
+	return e.ends < s.Ends().UnixMilli() || e.till >= 0 && e.till < s.Deadline.UnixMilli()
 }
 
 // withoutRecord looks again at an entry of which there was no record: none comes
@@ -207,9 +211,9 @@ func (i *inspector) withoutRecord(ctx context.Context, e entry) error {
 	return nil
 }
 
-// early looks again at an entry, or its index, that seemed to go before the
+// again looks again at an entry, or its index, that seemed to go before the
 // session: the record first, since both move on together.
-func (i *inspector) early(ctx context.Context, e entry) error {
+func (i *inspector) again(ctx context.Context, e entry) error {
 	replies, err := i.ask(ctx, []any{"GET", "s:" + string(e.id)}, []any{"ZSCORE", e.key, string(e.id)}, []any{"PEXPIRETIME", e.key})
 	if err != nil || replies[0] == nil || replies[1] == nil {
 		return err
@@ -222,12 +226,10 @@ func (i *inspector) early(ctx context.Context, e entry) error {
 	if err != nil {
 		return nil
 	}
-	ends, err := redis.Int64(replies[1], nil)
-	if err != nil {
+	if e.ends, err = redis.Int64(replies[1], nil); err != nil {
 		return err
 	}
-	till, err := redis.Int64(replies[2], nil)
-	if err == nil && (ends < one.Ends().UnixMilli() || till >= 0 && till < one.Deadline.UnixMilli()) {
+	if e.till, err = redis.Int64(replies[2], nil); err == nil && e.early(one) {
 		i.flaw(e.key, FlawEarly)
 	}
 	return err
