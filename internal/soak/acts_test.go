@@ -123,20 +123,17 @@ func (w *worker) refreshOne(v *visitor) {
 	spent := v.refresh
 	if w.judge(v, "refresh", a) {
 		v.give(a)
-		v.spent, v.spentAt = spent, a.answered
+		v.spent, v.older = spent, v.spent
 	}
 }
 
-// refreshGrace is how long a spent refresh token may be shown again.
-const refreshGrace = 10 * time.Second
-
-// reuse shows a spent refresh token, if it was spent long enough ago.
+// reuse shows a refresh token that was spent two refreshes ago.
 func (w *worker) reuse(v *visitor) {
-	if v.spent == "" || time.Since(v.spentAt) < refreshGrace+time.Second || rand.IntN(20) > 0 {
+	if v.older == "" {
 		w.check(v)
 		return
 	}
-	a := w.send(http.MethodPost, "/api/v1/refresh", carrier{}, map[string]string{"refresh_token": v.spent})
+	a := w.send(http.MethodPost, "/api/v1/refresh", carrier{}, map[string]string{"refresh_token": v.older})
 	switch {
 	case a.unknown():
 		w.lost(v)

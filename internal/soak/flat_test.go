@@ -21,6 +21,8 @@ type rule struct {
 	// floor is what it may grow by in all, because so much comes and goes by
 	// itself.
 	floor float64
+	// brief is what is added to the floor under a brief load.
+	brief float64
 	// share is how much of its middle it may grow by, if that is more: the
 	// last quarter above the second, and the trend in an hour.
 	share, hourly float64

@@ -33,7 +33,7 @@ type round struct {
 func roundOf(sessions int, length time.Duration) round {
 	lifetime := max(3*time.Second, (length / 12).Truncate(time.Second))
 	return round{sessions: sessions, time: length, lifetime: lifetime, idle: max(2*time.Second, (lifetime * 2 / 3).Truncate(time.Second)),
-		access: max(time.Second, (lifetime / 4).Truncate(time.Second)), sample: min(time.Second, length/40)}
+		access: max(time.Second, (lifetime / 4).Truncate(time.Second)), sample: min(time.Second, length/60)}
 }
 
 // workers share out users and load.

@@ -12,9 +12,9 @@ type visitor struct {
 	account *account
 	id      string
 	carrier carrier
-	refresh string // token, of a bearer session
-	spent   string // refresh token before, and when it was used
-	spentAt time.Time
+	refresh string    // token, of a bearer session
+	spent   string    // refresh token before
+	older   string    // refresh token before that, which ends the session if it is shown
 	tokenTo time.Time // the access token counts at least until then
 
 	bornFrom, bornTo time.Time // when the log-in began and was answered

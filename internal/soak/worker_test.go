@@ -31,7 +31,7 @@ type act struct {
 
 var acts = []act{
 	{"checks of sessions from the beginning", 4000, (*worker).checkOld},
-	{"checks", 3200, func(w *worker) { w.with(w.check) }},
+	{"checks", 3319, func(w *worker) { w.with(w.check) }},
 	{"checks of ended sessions", 600, (*worker).checkEnded},
 	{"refreshes", 1500, func(w *worker) { w.with(w.refreshOne) }},
 	{"event streams", 250, func(w *worker) { w.with(w.listen) }},
@@ -45,7 +45,7 @@ var acts = []act{
 	{"forced ends of a session", 20, func(w *worker) { w.with(w.force) }},
 	{"forced ends of a user", 10, func(w *worker) { w.with(w.forceUser) }},
 	{"changes of password", 10, func(w *worker) { w.with(w.changePassword) }},
-	{"spent refresh tokens", 139, func(w *worker) { w.with(w.reuse) }},
+	{"spent refresh tokens", 20, func(w *worker) { w.with(w.reuse) }},
 	{"forced ends of a user with 100 devices", 1, (*worker).forceCrowd},
 }
 

@@ -12,7 +12,7 @@ var (
 	opened  []*os.File
 )
 
-// plant leaks until the program ends, for tests of what should notice: 20 times
+// plant leaks until the program ends, for tests of what should notice: 100 times
 // a second a goroutine, an open file or a megabyte of memory.
 func plant(what string) error {
 	leak, ok := map[string]func(){
@@ -34,7 +34,7 @@ func plant(what string) error {
 		return fmt.Errorf("nothing is called %q", what)
 	}
 	go func() {
-		for range time.Tick(50 * time.Millisecond) {
+		for range time.Tick(10 * time.Millisecond) {
 			leak()
 		}
 	}()

@@ -111,6 +111,7 @@ type entry struct {
 	key  string
 	id   session.ID
 	ends int64 // Unix ms, up to a second late
+	till int64 // when the whole index goes; -1: never
 }
 
 // indexes looks at the indexes in keys, which may be gone by now.
@@ -123,6 +124,7 @@ func (i *inspector) indexes(ctx context.Context, keys []string) error {
 	if err != nil {
 		return err
 	}
+	var entries []entry
 	for n, key := range keys {
 		pairs, err := redis.Strings(replies[2*n], nil)
 		if err != nil {
@@ -136,25 +138,24 @@ func (i *inspector) indexes(ctx context.Context, keys []string) error {
 		if err != nil {
 			return err
 		}
-		var entries []entry
 		for ; len(pairs) > 0; pairs = pairs[2:] {
 			ends, err := redis.Int64([]byte(pairs[1]), nil)
 			if err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
-			entries = append(entries, entry{key, unpackID(pairs[0]), ends * 1000})
+			entries = append(entries, entry{key, unpackID(pairs[0]), ends * 1000, till})
 		}
-		for some := range slices.Chunk(entries, scanCount) {
-			if err := i.entries(ctx, some, till); err != nil {
-				return err
-			}
+	}
+	for some := range slices.Chunk(entries, scanCount) {
+		if err := i.entries(ctx, some); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// entries looks at entries of one index, which expires at till (Unix ms; -1: never).
-func (i *inspector) entries(ctx context.Context, entries []entry, till int64) error {
+// entries looks at entries of indexes.
+func (i *inspector) entries(ctx context.Context, entries []entry) error {
 	get := []any{"MGET"}
 	for _, e := range entries {
 		get = append(get, i.store.keys.session(e.id))
@@ -181,13 +182,18 @@ func (i *inspector) entries(ctx context.Context, entries []entry, till int64) er
 		case err != nil: // counted with the records
 		case i.store.keys.index(one.User) != e.key:
 			i.flaw(e.key, FlawOwner)
-		case e.ends < one.Ends().UnixMilli() || till >= 0 && till < one.Deadline.UnixMilli():
-			if err := i.early(ctx, e); err != nil {
+		case e.early(one):
+			if err := i.again(ctx, e); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// early reports whether e or its index goes before the session does.
+func (e entry) early(s session.Session) bool {
+	return e.ends < s.Ends().UnixMilli() || e.till >= 0 && e.till < s.Deadline.UnixMilli()
 }
 
 // withoutRecord looks again at an entry of which there was no record: none comes
@@ -205,9 +211,9 @@ func (i *inspector) withoutRecord(ctx context.Context, e entry) error {
 	return nil
 }
 
-// early looks again at an entry, or its index, that seemed to go before the
+// again looks again at an entry, or its index, that seemed to go before the
 // session: the record first, since both move on together.
-func (i *inspector) early(ctx context.Context, e entry) error {
+func (i *inspector) again(ctx context.Context, e entry) error {
 	replies, err := i.ask(ctx, []any{"GET", i.store.keys.session(e.id)}, []any{"ZSCORE", e.key, packID(e.id)}, []any{"PEXPIRETIME", e.key})
 	if err != nil || replies[0] == nil || replies[1] == nil {
 		return err
@@ -220,12 +226,11 @@ func (i *inspector) early(ctx context.Context, e entry) error {
 	if err != nil {
 		return nil
 	}
-	ends, err := redis.Int64(replies[1], nil)
-	if err != nil {
+	if e.ends, err = redis.Int64(replies[1], nil); err != nil {
 		return err
 	}
-	till, err := redis.Int64(replies[2], nil)
-	if err == nil && (ends*1000 < one.Ends().UnixMilli() || till >= 0 && till < one.Deadline.UnixMilli()) {
+	e.ends *= 1000
+	if e.till, err = redis.Int64(replies[2], nil); err == nil && e.early(one) {
 		i.flaw(e.key, FlawEarly)
 	}
 	return err
