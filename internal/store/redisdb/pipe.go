@@ -159,6 +159,7 @@ func (p *pipe) read() {
 			err = a.discard(in)
 		}
 		if next && err == nil {
+			runtime.Gosched() // as in ask
 			p.flush()
 			expected = true
 		}
