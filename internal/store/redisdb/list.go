@@ -68,7 +68,7 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 // scanIDs calls fn with the ids of all sessions, in portions; some may come
 // twice. Every session there from the beginning to the end is among them.
 func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error {
-	return s.scanKeys(ctx, "s:*", func(keys []string) error {
+	return s.scanKeys(ctx, recordKeys, func(keys []string) error {
 		ids := make([]session.ID, len(keys))
 		for i, key := range keys {
 			ids[i] = session.ID(strings.TrimPrefix(key, "s:"))
@@ -77,13 +77,27 @@ func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error 
 	})
 }
 
+// recordKeys is the pattern of the keys of sessions.
+const recordKeys = "s:*"
+
 // scanKeys calls fn with the keys that pattern matches, never with none.
 func (s *Store) scanKeys(ctx context.Context, pattern string, fn func([]string) error) error {
+	return s.scanSteps(ctx, pattern, scanCount, func(keys []string) error {
+		if len(keys) == 0 {
+			return nil
+		}
+		return fn(keys)
+	})
+}
+
+// scanSteps calls fn after each step, which looks at about count keys, with those
+// that pattern matches.
+func (s *Store) scanSteps(ctx context.Context, pattern string, count int, fn func([]string) error) error {
 	for cursor := "0"; ; {
 		var keys []string
 		step := func() error {
 			return s.client.do(ctx, func(c boundConn) error {
-				reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", pattern, "COUNT", scanCount))
+				reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", pattern, "COUNT", count))
 				if err != nil {
 					return err
 				}
@@ -103,10 +117,8 @@ func (s *Store) scanKeys(ctx context.Context, pattern string, fn func([]string) 
 		if err != nil {
 			return err
 		}
-		if len(keys) > 0 {
-			if err := fn(keys); err != nil {
-				return err
-			}
+		if err := fn(keys); err != nil {
+			return err
 		}
 		if cursor == "0" {
 			return nil
