@@ -13,7 +13,7 @@ import (
 // unseen. So they are counted now and then in the background, and the figure says
 // how old it is. A look at the metrics costs nothing, however many there are.
 const (
-	// CountEvery is how often the live sessions are counted.
+	// CountEvery is how old a count of the live sessions becomes before the next.
 	CountEvery = 5 * time.Minute
 	// countAgain is when it is tried again if there was nothing to be had: the
 	// store is away, or another node is still counting.
@@ -34,7 +34,7 @@ type count struct {
 func newLive() *live {
 	return &live{
 		sessions: prometheus.NewDesc("gatehouse_sessions_live",
-			"Live sessions on all nodes when they were last counted. They are counted every five minutes; gatehouse_sessions_live_age_seconds says how long ago. Every node shows the same: do not add them up.", nil, nil),
+			"Live sessions on all nodes when they were last counted. They are counted again five minutes after the last count; gatehouse_sessions_live_age_seconds says how long ago that was. Every node shows the same: do not add them up.", nil, nil),
 		age: prometheus.NewDesc("gatehouse_sessions_live_age_seconds",
 			"Age of gatehouse_sessions_live.", nil, nil),
 	}

@@ -90,11 +90,22 @@ func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error 
 
 // scanKeys calls fn with the keys that pattern matches, never with none.
 func (s *Store) scanKeys(ctx context.Context, pattern string, fn func([]string) error) error {
+	return s.scanSteps(ctx, pattern, scanCount, func(keys []string) error {
+		if len(keys) == 0 {
+			return nil
+		}
+		return fn(keys)
+	})
+}
+
+// scanSteps calls fn after each step, which looks at about count keys, with those
+// that pattern matches.
+func (s *Store) scanSteps(ctx context.Context, pattern string, count int, fn func([]string) error) error {
 	for cursor := "0"; ; {
 		var keys []string
 		step := func() error {
 			return s.client.do(ctx, func(c boundConn) error {
-				reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", pattern, "COUNT", scanCount))
+				reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", pattern, "COUNT", count))
 				if err != nil {
 					return err
 				}
@@ -114,10 +125,8 @@ func (s *Store) scanKeys(ctx context.Context, pattern string, fn func([]string) 
 		if err != nil {
 			return err
 		}
-		if len(keys) > 0 {
-			if err := fn(keys); err != nil {
-				return err
-			}
+		if err := fn(keys); err != nil {
+			return err
 		}
 		if cursor == "0" {
 			return nil

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/gomodule/redigo/redis"
-
-	"gatehouse/internal/session"
 )
 
 // How many sessions there are, Redis does not know: DBSIZE also counts indexes,
@@ -19,10 +17,12 @@ import (
 // the nodes share one: whose turn it is writes down what it has counted.
 
 const (
-	// countPause is the rest after each step, which keeps Redis busy for less
-	// than half a millisecond: a hundredth or two of its time while a count is
-	// under way, a minute for a million sessions.
-	countPause = 25 * time.Millisecond
+	// countStep is how many keys a step looks at, which keeps Redis, and with it
+	// whoever is checked at that moment, for a tenth of a millisecond.
+	countStep = 100
+	// countPause is the rest after each step: a count takes some hundredths of
+	// Redis' time while it is under way.
+	countPause = 5 * time.Millisecond
 	// countTurn is how long a turn lasts if whoever has it is heard of no more.
 	countTurn = 15 * time.Second
 	// countKept is how long a count is kept for nodes that start.
@@ -50,8 +50,8 @@ func (s *Store) Count(ctx context.Context, fresh time.Duration) (sessions int, a
 		return sessions, at, err
 	}
 	sessions, renewed := 0, time.Now()
-	err = s.scanIDs(ctx, func(ids []session.ID) error {
-		sessions += len(ids)
+	err = s.scanSteps(ctx, s.keys.sessions()+"*", countStep, func(keys []string) error {
+		sessions += len(keys)
 		if time.Since(renewed) > countTurn/3 {
 			renewed = time.Now()
 			if _, err := s.takeTurn(ctx, me, "XX"); err != nil {

@@ -70,9 +70,9 @@ func TestCountCutOff(t *testing.T) {
 	url := testenv.SharedRedis(t)
 	s := redisdb.Open(url, longest)
 	t.Cleanup(func() { s.Close() })
-	_, err := measure.Fill(s, 100, func(int) user.User { return measure.Somebody() })
+	_, err := measure.Fill(s, 1000, func(int) user.User { return measure.Somebody() })
 	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond) // less than the rest after a step
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond) // less than the rests of a thousand sessions
 	defer cancel()
 	if n, at, err := s.Count(ctx, 0); err == nil || n != 0 || !at.IsZero() {
 		t.Errorf("%d at %v, %v", n, at, err)
