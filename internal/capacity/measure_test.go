@@ -50,10 +50,23 @@ func TestMeasure(t *testing.T) {
 	}
 	readBench(t, &f, *benchFlag)
 	must(t, f.check())
+	f.round()
 	b, err := json.MarshalIndent(f, "", "  ")
 	must(t, err)
 	must(t, os.WriteFile("figures.json", append(b, '\n'), 0o644))
 	t.Logf("figures.json:\n%s", b)
+}
+
+// round leaves of each figure the digits that may mean something.
+func (f *Figures) round() {
+	for _, x := range []*float64{&f.GateRedis, &f.SessionBytes, &f.TombstoneBytes, &f.LedgerBytes, &f.AuditBytes, &f.LedgerMicros} {
+		*x = round(*x, 3)
+	}
+	for _, c := range []*Cost{&f.Check, &f.Touch, &f.Login, &f.End} {
+		for _, x := range []*float64{&c.Node, &c.Redis, &c.Sent, &c.Received, &c.Trips, &c.Replicated} {
+			*x = round(*x, 3)
+		}
+	}
 }
 
 // benchReport is what is needed of the JSON that make bench writes.

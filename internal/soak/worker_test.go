@@ -31,10 +31,10 @@ type act struct {
 
 var acts = []act{
 	{"checks of sessions from the beginning", 4000, (*worker).checkOld},
-	{"checks", 3319, func(w *worker) { w.with(w.check) }},
+	{"checks", 3069, func(w *worker) { w.with(w.check) }},
 	{"checks of ended sessions", 600, (*worker).checkEnded},
 	{"refreshes", 1500, func(w *worker) { w.with(w.refreshOne) }},
-	{"event streams", 250, func(w *worker) { w.with(w.listen) }},
+	{"event streams", 500, func(w *worker) { w.with(w.listen) }},
 	{"lists of one's devices", 50, func(w *worker) { w.with(w.list) }},
 	{"log-ins by cookie", 80, func(w *worker) { w.logIn(pick(w.accounts), false) }},
 	{"log-ins for tokens", 60, func(w *worker) { w.logIn(pick(w.accounts), true) }},
