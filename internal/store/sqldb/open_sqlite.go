@@ -19,6 +19,10 @@ import (
 // still want one that is not busy with an administrator's list.
 const sqliteReaders = 8
 
+// sqliteLog is to how many bytes SQLite cuts its log when it has emptied it. It
+// tries to empty it from a thousand pages on, which are half as much.
+const sqliteLog = 8 << 20
+
 func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if path == "" {
 		return nil, errors.New("database path is empty")
@@ -48,7 +52,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	}
 	reader.SetMaxOpenConns(sqliteReaders)
 	reader.SetMaxIdleConns(sqliteReaders)
-	return &DB{reader: reader, writer: writer, reads: &prepared{DB: reader}, writes: writer, shortcut: &directs{uri: fileURI(path)}, dialect: dialect{
+	return &DB{reader: reader, writer: writer, reads: &prepared{DB: reader}, writes: writer, shortcut: &directs{uri: fileURI(path), log: path + "-wal"}, dialect: dialect{
 		answerWithin: writeTimeout,
 		migrator: migrator{
 			goose:       goose.DialectSQLite3,
@@ -70,6 +74,7 @@ func openSQLitePool(path string, query url.Values) (*sql.DB, error) {
 		// commits in a power cut. Those may be ends, and a lost end is a
 		// session that comes back.
 		"synchronous(FULL)",
+		fmt.Sprintf("journal_size_limit(%d)", sqliteLog),
 	} {
 		query.Add("_pragma", pragma)
 	}

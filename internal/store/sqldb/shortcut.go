@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -33,10 +34,12 @@ const maxDirects = sqliteReaders
 // them only for the first connection of a process that reads and after the last.
 // So the latest read lingers, done but not closed, until the next one has begun;
 // that next one is as new as any other and sees what has been committed before
-// it. While this process writes nobody lingers: SQLite empties its log when
-// something is committed and nobody reads.
+// it. SQLite empties its log when something is committed and nobody reads, so
+// nobody lingers while this process writes, nor while the log is long, whoever
+// writes it.
 type directs struct {
 	uri  string
+	log  string // its file
 	mu   sync.Mutex
 	idle []*direct // the last one used is the next one: its pages are in the cache
 	open int       // idle ones, taken ones and the one that lingers
@@ -46,7 +49,8 @@ type directs struct {
 
 	lingering *direct // nil if none
 	writing   int     // how many writes are going on
-	reads     uint    // how many reads have lingered
+	long      bool    // whether the log was long at the last sweep
+	reads     uint    // how many reads might have lingered
 	sweeping  bool    // whether a sweep is to come
 }
 
@@ -141,13 +145,13 @@ func broken(err error) bool {
 // nobody may.
 func (s *directs) linger(d *direct) {
 	s.mu.Lock()
-	if s.writing == 0 && !s.closed {
+	s.reads++
+	if !s.sweeping && !s.closed {
+		s.sweeping = true
+		s.sweepLater(s.reads)
+	}
+	if s.writing == 0 && !s.long && !s.closed {
 		d, s.lingering = s.lingering, d
-		s.reads++
-		if !s.sweeping {
-			s.sweeping = true
-			s.sweepLater(s.reads)
-		}
 	}
 	s.mu.Unlock()
 	if d == nil {
@@ -157,17 +161,28 @@ func (s *directs) linger(d *direct) {
 	s.giveBack(d, nil)
 }
 
-// sweepLater ends the read that lingers if there has been none since seen.
+// sweepLater ends the read that lingers if none has followed since seen, or if
+// the log is long.
 func (s *directs) sweepLater(seen uint) {
 	time.AfterFunc(lingerFor, func() {
+		long := isLong(s.log)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.sweeping = s.lingering != nil && s.reads != seen; s.sweeping {
+		s.long, s.sweeping = long, s.reads != seen && !s.closed
+		if s.sweeping {
 			s.sweepLater(s.reads)
-			return
 		}
-		s.endLingering()
+		if s.long || !s.sweeping {
+			s.endLingering()
+		}
 	})
+}
+
+// isLong reports whether the log in file is more than what SQLite leaves of one
+// that it could empty.
+func isLong(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && info.Size() > sqliteLog
 }
 
 // endLingering is called with the lock held.
