@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -45,8 +44,9 @@ type neighbour struct {
 	name     string
 	embedded bool
 	limits   bool // of log-ins are on, as by default
-	// do lets it happen for a while, or until it is done, and says what happened.
-	do func(*block) (string, error)
+	// do lets it happen for a while, or until it is done. What it returns brings
+	// it to an end, when nobody is watched any more, and says what happened.
+	do func(*block) (end func() (string, error), err error)
 	// needs is whether the crowd has to be there anew.
 	needs bool
 }
@@ -164,11 +164,15 @@ func (b *block) disturb(one neighbour) (*Disturbance, error) {
 			if p.Idle, err = b.watched(func() error { time.Sleep(b.n.while); return nil }); err != nil {
 				return d, err
 			}
+			var end func() (string, error)
 			p.Busy, err = b.watched(func() (err error) {
-				p.Did, err = one.do(b)
+				end, err = one.do(b)
 				return err
 			})
 			if err != nil {
+				return d, err
+			}
+			if p.Did, err = end(); err != nil {
 				return d, err
 			}
 			p.Settled = settled
@@ -216,7 +220,11 @@ func (b *block) watched(f func() error) (seen Watched, err error) {
 	if err != nil {
 		return seen, err
 	}
-	err = b.watch.during(o, &seen, f)
+	stop, err := b.watch.start(o)
+	if err != nil {
+		return seen, err
+	}
+	err = errors.Join(f(), stop(&seen))
 	after, lost := cpuTime(b.server.pid)
 	if err == nil {
 		err = lost
@@ -230,52 +238,61 @@ func (b *block) watched(f func() error) (seen Watched, err error) {
 	return seen, err
 }
 
+// did is the end of what is over by itself.
+func did(what string, err error) (func() (string, error), error) {
+	return func() (string, error) { return what, nil }, err
+}
+
 // flood lets very many log in.
-func (b *block) flood() (string, error) {
-	var got Flooded
-	err := b.other.during(floodOrder{Addr: b.server.addr, Bodies: b.forms, Clients: b.n.clients}, &got, func() error {
-		time.Sleep(floodBegins + b.n.while)
-		return nil
-	})
-	if err == nil && got.Error != "" {
-		err = errors.New(got.Error)
+func (b *block) flood() (func() (string, error), error) {
+	stop, err := b.other.start(floodOrder{Addr: b.server.addr, Bodies: b.forms, Clients: b.n.clients})
+	if err != nil {
+		return nil, err
 	}
-	if err == nil && (got.In+got.Wrong+got.Limited+got.Busy == 0 || got.Other > 0) {
-		err = fmt.Errorf("a flood that was not answered as log-ins are: %+v", got)
-	}
-	return fmt.Sprintf("%.0f/s: %d in, %d wrong, %d too many, %d busy", float64(got.In+got.Wrong+got.Limited+got.Busy)/got.Took.Seconds(),
-		got.In, got.Wrong, got.Limited, got.Busy), err
+	time.Sleep(floodBegins + b.n.while)
+	return func() (string, error) {
+		var got Flooded
+		err := stop(&got)
+		if err == nil && got.Error != "" {
+			err = errors.New(got.Error)
+		}
+		if err == nil && (got.In+got.Wrong+got.Limited+got.Busy == 0 || got.Other > 0) {
+			err = fmt.Errorf("a flood that was not answered as log-ins are: %+v", got)
+		}
+		return fmt.Sprintf("%.0f/s: %d in, %d wrong, %d too many, %d busy", float64(got.In+got.Wrong+got.Limited+got.Busy)/got.Took.Seconds(),
+			got.In, got.Wrong, got.Limited, got.Busy), err
+	}, nil
 }
 
 // again asks for path after path until the while is over.
-func (b *block) again(path func(i int, last string) string, right func(string) bool) (string, error) {
+func (b *block) again(path func(i int, last string) string, right func(string) bool) (func() (string, error), error) {
 	began, n, slowest, last := time.Now(), 0, time.Duration(0), ""
 	for ; n == 0 || time.Since(began) < b.n.while; n++ {
 		sent := time.Now()
 		var err error
 		if last, err = b.ask(context.Background(), http.MethodGet, path(n, last), nil); err != nil {
-			return "", err
+			return nil, err
 		}
 		if !right(last) {
-			return "", fmt.Errorf("not what was asked for: %.2000s", last)
+			return nil, fmt.Errorf("not what was asked for: %.2000s", last)
 		}
 		slowest = max(slowest, time.Since(sent))
 	}
-	return fmt.Sprintf("%d, slowest %v", n, slowest.Round(time.Millisecond)), nil
+	return did(fmt.Sprintf("%d, slowest %v", n, slowest.Round(time.Millisecond)), nil)
 }
 
-func (b *block) turnPages() (string, error) {
+func (b *block) turnPages() (func() (string, error), error) {
 	return b.again(func(i int, _ string) string { return fmt.Sprint("/admin/sessions?page=", i+1) },
 		func(page string) bool { return strings.Count(page, "data-session=") > 1 })
 }
 
 // search looks for one of all: every session has to be looked at.
-func (b *block) search() (string, error) {
+func (b *block) search() (func() (string, error), error) {
 	return b.again(func(i int, _ string) string { return fmt.Sprintf("/admin/sessions?q=u%07d", (i*7919)%b.crowd) },
 		func(page string) bool { return strings.Contains(page, "data-session=") })
 }
 
-func (b *block) list() (string, error) {
+func (b *block) list() (func() (string, error), error) {
 	return b.again(func(i int, last string) string {
 		var part struct{ Next string }
 		_ = json.Unmarshal([]byte(last), &part) // nothing yet: from the beginning
@@ -289,14 +306,18 @@ func (b *block) list() (string, error) {
 	})
 }
 
-func (b *block) endRole() (string, error) { return b.ends(map[string]any{"role": "user"}) }
+func (b *block) endRole() (func() (string, error), error) {
+	return b.ends(map[string]any{"role": "user"})
+}
 
-func (b *block) endEveryone() (string, error) { return b.ends(map[string]any{"all": true}) }
+func (b *block) endEveryone() (func() (string, error), error) {
+	return b.ends(map[string]any{"all": true})
+}
 
-func (b *block) ends(body map[string]any) (string, error) {
+func (b *block) ends(body map[string]any) (func() (string, error), error) {
 	n := b.crowd
 	took, err := b.end(context.Background(), body)
-	return fmt.Sprintf("%d in %v", n, took.Round(time.Millisecond)), err
+	return did(fmt.Sprintf("%d in %v", n, took.Round(time.Millisecond)), err)
 }
 
 // helper is this test binary in a role, seen from the bench.
@@ -321,20 +342,18 @@ func startHelper(t testing.TB, role string, nice int) *helper {
 	return &helper{orders: json.NewEncoder(in), answers: json.NewDecoder(out)}
 }
 
-// during lets the helper carry out an order while f runs, and reads what came of
+// start lets the helper carry out an order until stop, which reads what came of
 // it into got.
-func (h *helper) during(o, got any, f func() error) error {
-	if err := h.orders.Encode(o); err != nil {
-		return err
+func (h *helper) start(order any) (stop func(got any) error, err error) {
+	if err := h.orders.Encode(order); err != nil {
+		return nil, err
 	}
-	err := f()
-	if err := h.orders.Encode(true); err != nil {
-		return err
-	}
-	if err := h.answers.Decode(got); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return err
+	return func(got any) error {
+		if err := h.orders.Encode(true); err != nil {
+			return err
+		}
+		return h.answers.Decode(got)
+	}, nil
 }
 
 func tell(format string, args ...any) {

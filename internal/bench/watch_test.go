@@ -78,10 +78,15 @@ func (g *generator) watch(o watchOrder, stopped func() error) (Watched, error) {
 	var all sync.WaitGroup
 	each := make([]watcher, watchers)
 	every := time.Second / time.Duration(o.PerSecond)
-	began := time.Now().Add(10 * time.Millisecond)
 	for i := range each {
 		w := &each[i]
 		w.client = client{order: order{Addr: o.Addr, Method: http.MethodGet, Path: o.Path}, carriers: carriers}
+		w.check(time.Now()) // connects, and counts for nothing
+		w.took, w.seen = nil, Watched{}
+	}
+	began := time.Now()
+	for i := range each {
+		w := &each[i]
 		all.Go(func() {
 			defer w.hangUp()
 			for due := began.Add(time.Duration(i) * every); ; due = due.Add(watchers * every) {

@@ -90,6 +90,10 @@ var kinds = []kind{
 	{session.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
 }
 
+// statusClientGone is for the log: nobody gets an answer whose connection has
+// closed. The number is nginx's for the same.
+const statusClientGone = 499
+
 // retryAfter is what an answer 503 asks clients to wait, in seconds.
 const retryAfter = "2"
 
@@ -122,6 +126,10 @@ func kindOf(err error) kind {
 // touches the cookie, except to clear that of a session known to have ended (I6).
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	exchangeOf(r.Context()).err = err
+	if r.Context().Err() != nil {
+		w.WriteHeader(statusClientGone)
+		return
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	var ended *session.EndedError
 	if errors.As(err, &ended) && ended.Reason != session.Replaced {

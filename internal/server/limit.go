@@ -90,8 +90,7 @@ func (s *Server) resumeLogin(w http.ResponseWriter, r *http.Request, sealed stri
 	}
 	if err = s.takeLogin(r, f.login); err != nil {
 		s.afterwards(r, func(r *http.Request) { s.noteLimitedLogin(r, f.login, err) })
-		s.linger(r, err)
-		return t, in, err
+		return t, in, s.linger(r, err)
 	}
 	if in.user, err = s.ticketHolder(r, sealed, t); err != nil {
 		return t, in, err

@@ -21,22 +21,26 @@ const atOnceLingering = 4096
 // together from coming together again. A person who has to wait anyway loses
 // nothing.
 //
-// It holds nothing but the connection, so no try waits for another.
-func (s *Server) linger(r *http.Request, err error) {
+// It holds nothing but the connection, so no try waits for another. It returns
+// err, or the context's error if the client has gone: then there is nobody to
+// make a page for, not a thousand times at once if a thousand have gone together.
+func (s *Server) linger(r *http.Request, err error) error {
 	var many *tooManyError
 	if s.Linger <= 0 || !errors.As(err, &many) && !errors.Is(err, user.ErrBusy) {
-		return
+		return err
 	}
 	select {
 	case s.lingering <- struct{}{}:
 		defer func() { <-s.lingering }()
 	default:
-		return
+		return err
 	}
 	over := time.NewTimer(s.Linger/2 + rand.N(s.Linger)) // by the real clock, as the client waits
 	defer over.Stop()
 	select {
 	case <-over.C:
+		return err
 	case <-r.Context().Done():
+		return r.Context().Err()
 	}
 }

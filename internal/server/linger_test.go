@@ -29,7 +29,9 @@ func TestLingerHoldsBackOnlyWhatIsOneTooMany(t *testing.T) {
 			"anything else":  {errors.New("x"), false},
 		} {
 			began := time.Now()
-			s.linger(httptest.NewRequest("POST", "/login", nil), test.err)
+			if err := s.linger(httptest.NewRequest("POST", "/login", nil), test.err); !errors.Is(err, test.err) {
+				t.Errorf("%s: %v", name, err)
+			}
 			took := time.Since(began)
 			if test.held && (took < s.Linger/2 || took >= s.Linger*3/2) || !test.held && took != 0 {
 				t.Errorf("%s: held back for %v", name, took)
@@ -53,7 +55,11 @@ func TestLingerIsBounded(t *testing.T) {
 		r := httptest.NewRequest("POST", "/login", nil)
 		began := time.Now()
 		var held sync.WaitGroup
-		held.Go(func() { s.linger(r.WithContext(ctx), user.ErrBusy) })
+		held.Go(func() {
+			if err := s.linger(r.WithContext(ctx), user.ErrBusy); !errors.Is(err, context.Canceled) {
+				t.Errorf("for a client that has gone: %v", err)
+			}
+		})
 		held.Go(func() { s.linger(r, user.ErrBusy) })
 		held.Go(func() { s.linger(r, user.ErrBusy) })
 		synctest.Wait()
@@ -71,4 +77,21 @@ func TestLingerIsBounded(t *testing.T) {
 			t.Errorf("two together took %v", took)
 		}
 	})
+}
+
+// Nobody gets a page who has gone: a flood that ends all at once would else cost
+// as much in a moment as it has in a second.
+func TestNothingIsRenderedForWhoHasGone(t *testing.T) {
+	w := newWorld(t)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for path, accept := range map[string]string{"/login": "text/html", "/api/v1/login": "application/json"} {
+		rec := httptest.NewRecorder()
+		r := httptest.NewRequest("POST", path, nil).WithContext(gone)
+		r.Header.Set("Accept", accept)
+		w.fail(rec, r, r.Context().Err())
+		if rec.Code != statusClientGone || rec.Body.Len() > 0 {
+			t.Errorf("%s: %d with %d bytes", path, rec.Code, rec.Body.Len())
+		}
+	}
 }

@@ -92,13 +92,12 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request, f loginForm) (in 
 func (s *Server) checkLogin(r *http.Request, f loginForm) (user.User, error) {
 	if err := s.takeLogin(r, f.login); err != nil {
 		s.afterwards(r, func(r *http.Request) { s.noteLimitedLogin(r, f.login, err) })
-		s.linger(r, err)
-		return user.User{}, err
+		return user.User{}, s.linger(r, err)
 	}
 	u, err := s.Users.Authenticate(r.Context(), f.login, f.password)
 	if err != nil {
 		s.afterwards(r, func(r *http.Request) { s.noteFailedLogin(r, err) })
-		s.linger(r, err)
+		err = s.linger(r, err)
 	}
 	return u, err
 }

@@ -52,13 +52,11 @@ func (s *Server) signUp(w http.ResponseWriter, r *http.Request) error {
 // *tooManyError, user.ErrBusy.
 func (s *Server) newAccount(r *http.Request, f user.SignUp) (user.User, error) {
 	if err := s.take(r, limit.SignUpAddress, limit.AddressKey(exchangeOf(r.Context()).ip)); err != nil {
-		s.linger(r, err)
-		return user.User{}, err
+		return user.User{}, s.linger(r, err)
 	}
 	u, err := s.Users.SignUp(r.Context(), f)
 	if err != nil {
-		s.linger(r, err)
-		return user.User{}, err
+		return user.User{}, s.linger(r, err)
 	}
 	s.note(r, audit.Event{Kind: audit.SignUp, User: u.ID, Actor: u.ID})
 	return u, nil
