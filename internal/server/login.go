@@ -97,9 +97,9 @@ func (s *Server) checkLogin(r *http.Request, f loginForm) (user.User, error) {
 	u, err := s.Users.Authenticate(r.Context(), f.login, f.password)
 	if err != nil {
 		s.afterwards(r, func(r *http.Request) { s.noteFailedLogin(r, err) })
-		err = s.linger(r, err)
+		return u, s.linger(r, err)
 	}
-	return u, err
+	return u, nil
 }
 
 // startLogin starts the session of a log-in whose password has been checked. It
