@@ -13,11 +13,13 @@
 //     of Redis. What each client of the load does it does one after the other, so
 //     that it knows what every answer has to be: a session that it was told has
 //     ended is refused, one that it was not told about is accepted.
-//   - When the load has stopped, goroutines and descriptors go back to what they
+//   - When the load has stopped, every key in Redis is looked at
+//     (redisdb.Store.Inspect), and goroutines and descriptors go back to what they
 //     were before, but for the connections that pools keep.
-//   - Then every session that a client ever had is asked for once more, and every
-//     key in Redis is looked at (redisdb.Store.Inspect). Once more when all has
-//     expired that log-ins began: what is left is what was there before.
+//   - Then every session that a client ever had is asked for once more, and some
+//     of those from the beginning.
+//   - When all has expired that log-ins began, every key is looked at again: what
+//     is left is what was there from the beginning, to the last session.
 //
 // `make soak` takes ten minutes (SOAK_TIME) and those that filling the stores takes.
 // The ordinary tests run a short round with fewer sessions, and then plant leaks of
