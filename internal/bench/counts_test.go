@@ -13,7 +13,7 @@ import (
 // makes a row cheaper lowers them; whoever has to raise them says why.
 var most = map[string]struct{ allocs, roundTrips float64 }{
 	"check, Redis":                      {allocs: 55, roundTrips: 1.25},
-	"check, embedded":                   {allocs: 145},
+	"check, embedded":                   {allocs: 54},
 	"me by cookie, Redis":               {allocs: 130, roundTrips: 1.25},
 	"me by cookie, embedded":            {allocs: 220},
 	"me by bearer remembered, Redis":    {allocs: 220, roundTrips: 1.25},
