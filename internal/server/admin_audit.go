@@ -34,7 +34,7 @@ func (s *Server) auditPage(w http.ResponseWriter, r *http.Request, status int, e
 		rows[i] = auditRow(t, e)
 	}
 	page := AdminAuditPage{
-		Base:     s.signedInBase(r, "title_admin_audit", "admin_audit"),
+		Base:     s.signedInBase(r, "title_admin_audit", Section{AdminAudit: true}),
 		Form:     Form{Values: map[string]string{}, Errors: t.invalid(errs)},
 		Filtered: len(filter) > 0,
 		Several:  len(filter["kind"]) > 1,

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -122,7 +121,7 @@ func (t *translator) badFilter(bad session.BadFilter) map[string]string {
 
 // emptySessionsPage is the list without rows.
 func (s *Server) emptySessionsPage(r *http.Request, v url.Values, errs map[string]string) AdminSessionsPage {
-	base := s.signedInBase(r, "title_admin_sessions", "admin_sessions")
+	base := s.signedInBase(r, "title_admin_sessions", Section{AdminSessions: true})
 	if len(errs) > 0 {
 		base.Path = "/admin/sessions" // in the other language, begin anew
 	}
@@ -166,7 +165,7 @@ func (s *Server) confirmEnd(w http.ResponseWriter, r *http.Request, status int, 
 		return seeOther(w, back)
 	}
 	p := ConfirmPage{
-		Base: s.signedInBase(r, "confirm_end_where_title", "admin_sessions"),
+		Base: s.signedInBase(r, "confirm_end_where_title", Section{AdminSessions: true}),
 		Question: t.HTML("confirm_end_where",
 			"Sessions", t.T("count_sessions", "Count", found.Sessions), "Users", t.T("count_users", "Count", found.Users)),
 		Details: s.whom(t, v, found),
@@ -219,11 +218,6 @@ func (s *Server) whom(t *translator, v url.Values, found session.Preview) []Deta
 		list = append(list, Detail{t.T("confirm_more"), t.T("count_sessions", "Count", more)})
 	}
 	return list
-}
-
-// device returns what pages call the session, in words also if nothing is known.
-func (t *translator) device(one session.Session) string {
-	return cmp.Or(one.Name(), t.T("device_unknown"))
 }
 
 // endSessions ends what confirmEndSessions has asked about.

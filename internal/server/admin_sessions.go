@@ -40,9 +40,10 @@ func (s *Server) sessionsPage(w http.ResponseWriter, r *http.Request, status int
 		return err
 	}
 	p := s.emptySessionsPage(r, q, errs)
-	p.Rows = make([]DeviceRow, len(found.Sessions))
+	t, mine := s.translator(r), me(r).ID
+	p.Rows = make([]SessionRow, len(found.Sessions))
 	for i, one := range found.Sessions {
-		p.Rows[i] = DeviceRow{Session: one, Current: one.ID == me(r).ID, Icon: iconOf(one)}
+		p.Rows[i] = t.sessionRow(one, mine, p.Now)
 	}
 	p.Total, p.Users, p.Stopped = found.Total, found.Users, found.Stopped
 	p.Pager = pagerWith("/admin/sessions", typed(q), found.Number, found.Pages)
@@ -64,7 +65,7 @@ func (s *Server) confirmEndSession(w http.ResponseWriter, r *http.Request) error
 		return seeOther(w, "/admin/sessions")
 	}
 	return s.views.render(w, http.StatusOK, "confirm", ConfirmPage{
-		Base:     s.signedInBase(r, "confirm_end_session_title", "admin_sessions"),
+		Base:     s.signedInBase(r, "confirm_end_session_title", Section{AdminSessions: true}),
 		Question: t.HTML("confirm_end_session", "Who", one.Username),
 		Details: []Detail{
 			{t.T("device"), t.device(one)},

@@ -25,7 +25,7 @@ func (s *Server) adminUsers(w http.ResponseWriter, r *http.Request) error {
 		rows[i] = UserRow{User: u, Self: u.ID == me(r).User}
 	}
 	return s.views.render(w, http.StatusOK, "admin_users", AdminUsersPage{
-		Base:  s.signedInBase(r, "title_admin_users", "admin_users"),
+		Base:  s.signedInBase(r, "title_admin_users", Section{AdminUsers: true}),
 		Query: q,
 		Rows:  rows,
 		Total: total,
@@ -61,7 +61,7 @@ func (s *Server) confirmUserAction(w http.ResponseWriter, r *http.Request) error
 	}
 	t := s.translator(r)
 	return s.views.render(w, http.StatusOK, "confirm", ConfirmPage{
-		Base:     s.signedInBase(r, key+"_title", "admin_users"),
+		Base:     s.signedInBase(r, key+"_title", Section{AdminUsers: true}),
 		Question: t.HTML(key, "Who", u.Username),
 		Action:   "/admin/users/" + url.PathEscape(u.Username) + "/" + action,
 		Hidden:   hidden,

@@ -15,7 +15,7 @@ func (s *Server) translator(r *http.Request) *translator {
 }
 
 // base returns what the layout shows around every page.
-func (s *Server) base(r *http.Request, title, section string) Base {
+func (s *Server) base(r *http.Request, title string, section Section) Base {
 	x := exchangeOf(r.Context())
 	b := Base{
 		Lang:      x.lang,

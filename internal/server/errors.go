@@ -186,7 +186,7 @@ func (t *translator) endedSoFar(err error) string {
 func (s *Server) sendErrorPage(w http.ResponseWriter, r *http.Request, k kind, err error) {
 	t := s.translator(r)
 	page := ErrorPage{
-		Base:    s.base(r, t.T("error_"+k.key+"_title"), ""),
+		Base:    s.base(r, t.T("error_"+k.key+"_title"), Section{}),
 		Status:  k.status,
 		Message: t.T("error_"+k.key+"_text", t.placeholders(err)...),
 		BackURL: "/",

@@ -11,16 +11,18 @@ import (
 	"gatehouse/internal/user"
 )
 
-// funcs returns what templates in t's language may call.
-func funcs(t *translator, assets *static) template.FuncMap {
+// funcs returns what templates in t's language may call. Each returns the same
+// for the same arguments: see fold.
+func funcs(t *translator, assets *static, icons icons) template.FuncMap {
 	return template.FuncMap{
 		"t":        t.T,
 		"lang":     func() string { return t.lang },
-		"ago":      t.ago,
 		"at":       t.at,
 		"date":     t.date,
 		"duration": t.duration,
 		"asset":    assets.url,
+		"icon":     icons.svg,
+		"instant":  instant,
 		"field":    newField,
 		"problems": problems,
 		"args":     args,
@@ -131,11 +133,14 @@ func accountStatus(u user.User) string {
 	return "status_active"
 }
 
+// instant writes an instant for scripts.
+func instant(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+
 // timeElement marks up an instant. The script of the pages replaces the text
 // and title by the viewer's own zone, or keeps the text relative.
 func timeElement(at time.Time, kind, text, title string) template.HTML {
 	var b strings.Builder
-	b.WriteString(`<time datetime="` + at.UTC().Format(time.RFC3339) + `" data-time="` + kind + `"`)
+	b.WriteString(`<time datetime="` + instant(at) + `" data-time="` + kind + `"`)
 	if title != "" {
 		b.WriteString(` title="` + template.HTMLEscapeString(title) + `"`)
 	}

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"html/template"
@@ -11,7 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 )
 
@@ -96,25 +94,14 @@ type translators map[string]*translator
 
 // newTranslators reads the message file of each language from locales.
 func newTranslators(locales fs.FS) (translators, error) {
-	bundle := i18n.NewBundle(languages[0])
-	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
 	all := translators{}
 	for _, tag := range languages {
 		lang := tag.String()
-		file, err := bundle.LoadMessageFileFS(locales, lang+".json")
+		messages, err := readMessages(locales, lang+".json")
 		if err != nil {
 			return nil, fmt.Errorf("server: texts in %q: %w", lang, err)
 		}
-		t := &translator{lang: lang, localizer: i18n.NewLocalizer(bundle, lang), keys: map[string]bool{}, plain: map[string]string{}}
-		for _, m := range file.Messages {
-			t.keys[m.ID] = true
-		}
-		for _, m := range file.Messages {
-			if text, err := t.text(m.ID, nil, nil); err == nil && !strings.Contains(m.Other, "{{") {
-				t.plain[m.ID] = text
-			}
-		}
-		all[lang] = t
+		all[lang] = &translator{lang: lang, tag: tag, messages: messages}
 	}
 	return all, nil
 }
@@ -129,21 +116,19 @@ func (ts translators) of(lang string) *translator {
 
 // translator speaks one language.
 type translator struct {
-	lang      string
-	localizer *i18n.Localizer
-	keys      map[string]bool
-	// plain has the texts without placeholders, which are always the same and
-	// most of a page.
-	plain map[string]string
+	lang     string
+	tag      language.Tag
+	messages map[string]message // by key
 }
 
 // T returns the text of key, plain. args are pairs of a placeholder's name and
-// its value: T("duration_days", "Count", 14). "Count" also chooses the plural
-// form, and for 0 the text of key+"_zero" if there is one. A key without text
-// comes back as it is; a test keeps that from happening.
+// its value: T("duration_days", "Count", 14). "Count", an int, also chooses the
+// plural form, and for 0 the text of key+"_zero" if there is one. A key without
+// text, or a text whose placeholders args do not fill, comes back as the key; a
+// test keeps that from happening.
 func (t *translator) T(key string, args ...any) string {
-	text, err := t.text(key, args, func(v any) any { return v })
-	if err != nil {
+	text, ok := t.text(key, args, plainText)
+	if !ok {
 		return key
 	}
 	return text
@@ -152,48 +137,34 @@ func (t *translator) T(key string, args ...any) string {
 // HTML is T for texts that hold markup, such as confirm_disable: what the args
 // bring is escaped, the text itself is not.
 func (t *translator) HTML(key string, args ...any) template.HTML {
-	text, err := t.text(key, args, func(v any) any {
-		if safe, ok := v.(template.HTML); ok {
-			return safe
-		}
-		return template.HTMLEscaper(v)
-	})
-	if err != nil {
+	text, ok := t.text(key, args, escapedText)
+	if !ok {
 		return template.HTML(template.HTMLEscapeString(key))
 	}
 	return template.HTML(text)
 }
 
-var errOddArgs = errors.New("server: translation args are not pairs of name and value")
+// has reports whether key has a text.
+func (t *translator) has(key string) bool { return t.messages[key] != nil }
 
-func (t *translator) text(key string, args []any, prepare func(any) any) (string, error) {
-	if len(args)%2 != 0 {
-		return "", errOddArgs
-	}
-	if same, ok := t.plain[key]; ok && len(args) == 0 {
-		return same, nil
-	}
-	data := make(map[string]any, len(args)/2)
-	config := i18n.LocalizeConfig{MessageID: key, TemplateData: data}
-	for i := 0; i < len(args); i += 2 {
-		name, ok := args[i].(string)
-		if !ok {
-			return "", errOddArgs
-		}
-		data[name] = prepare(args[i+1])
-		if name == "Count" {
-			config.PluralCount = args[i+1]
+func (t *translator) text(key string, args []any, write func(any) string) (string, bool) {
+	m, form := t.messages[key], plural.Other
+	count, _ := argument(args, "Count")
+	if n, ok := count.(int); ok {
+		form = plural.Cardinal.MatchPlural(t.tag, max(n, 0), 0, 0, 0, 0)
+		if n == 0 && t.has(key+"_zero") {
+			// English and Korean have no plural form of their own for nothing.
+			m, form = t.messages[key+"_zero"], plural.Other
 		}
 	}
-	// English and Korean have no plural form of their own for nothing.
-	if config.PluralCount == 0 && t.keys[key+"_zero"] {
-		config.MessageID = key + "_zero"
-		config.PluralCount = nil
+	p, ok := m[form]
+	if !ok {
+		p, ok = m[plural.Other]
 	}
-	if !t.keys[config.MessageID] {
-		return "", fmt.Errorf("server: no text for %q in %q", key, t.lang)
+	if !ok || len(args)%2 != 0 {
+		return "", false
 	}
-	return t.localizer.Localize(&config)
+	return p.fill(args, write)
 }
 
 // invalid translates the message keys of a [user.Invalid] by field, for

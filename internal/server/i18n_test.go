@@ -15,9 +15,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nicksnyder/go-i18n/v2/i18n"
 
 	"gatehouse/internal/session"
 )
@@ -47,8 +49,6 @@ func messages(t *testing.T, lang string) map[string]map[string]string {
 	}
 	return all
 }
-
-var placeholder = regexp.MustCompile(`{{\.(\w+)}}`)
 
 func placeholders(forms map[string]string) []string {
 	var names []string
@@ -257,17 +257,73 @@ func TestI18nTexts(t *testing.T) {
 		"세션 1개":                          ko.T("count_sessions", "Count", 1),
 		"No other device was logged in.": en.T("flash_others_ended", "Count", 0),
 		"로그인된 다른 기기가 없습니다.": ko.T("flash_others_ended", "Count", 0),
-		"no_such_key":                               en.T("no_such_key"),
-		"login":                                     en.T("login", "odd"),
-		"Try <this>: a < b":                         en.T("about_user", "Verb", "Try <this>", "Who", "a < b"),
-		"3 ended, 1 already gone, x, 12 ms":         en.T("flash_admin_receipt", "Ended", 3, "Gone", 1, "Nodes", "x", "Ms", int64(12)),
-		"confirmed by 1 of 2 nodes":                 en.T("receipt_nodes", "Count", 2, "Confirmed", 1),
-		"confirmed by 1 of 1 node":                  en.T("receipt_nodes", "Count", 1, "Confirmed", 1),
-		"no node asked":                             en.T("receipt_nodes", "Count", 0, "Confirmed", 0),
+		"no_such_key":                       en.T("no_such_key"),
+		"login":                             en.T("login", "odd"),
+		"too_many":                          en.T("too_many", "Idle", "x"),
+		"Try <this>: a < b":                 en.T("about_user", "Verb", "Try <this>", "Who", "a < b"),
+		"3 ended, 1 already gone, x, 12 ms": en.T("flash_admin_receipt", "Ended", 3, "Gone", 1, "Nodes", "x", "Ms", int64(12)),
+		"confirmed by 1 of 2 nodes":         en.T("receipt_nodes", "Count", 2, "Confirmed", 1),
+		"confirmed by 1 of 1 node":          en.T("receipt_nodes", "Count", 1, "Confirmed", 1),
+		"no node asked":                     en.T("receipt_nodes", "Count", 0, "Confirmed", 0),
 		"The password needs at least 8 characters.": en.invalid(map[string]string{"password": "password_short"}, "Min", 8, "Max", 128)["password"],
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestI18nTextsAreThoseOfGoI18n: we take texts apart ourselves, but their files
+// are go-i18n's, and so is what they mean.
+func TestI18nTextsAreThoseOfGoI18n(t *testing.T) {
+	for _, tag := range languages {
+		lang := tag.String()
+		bundle := i18n.NewBundle(tag)
+		bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+		if _, err := bundle.LoadMessageFileFS(webDir(t, "locales"), lang+".json"); err != nil {
+			t.Fatal(err)
+		}
+		theirs, ours := i18n.NewLocalizer(bundle, lang), testTranslator(t, lang)
+		for key, forms := range messages(t, lang) {
+			for _, n := range []int{0, 1, 2, 3, 5, 11, 21, 100, 1_000_000} {
+				config := i18n.LocalizeConfig{MessageID: key}
+				data, args := map[string]any{}, []any{}
+				for _, name := range placeholders(forms) {
+					value := any("<" + name + "> {{.Name}}")
+					if name == "Count" {
+						value, config.PluralCount = n, n
+						if n == 0 && ours.has(key+"_zero") {
+							config.MessageID, config.PluralCount = key+"_zero", nil
+						}
+					}
+					data[name], args = value, append(args, name, value)
+				}
+				config.TemplateData = data
+				want, err := theirs.Localize(&config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := ours.T(key, args...); got != want {
+					t.Errorf("%s %s, %d: %q, want %q", lang, key, n, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestI18nRefusesBadTexts(t *testing.T) {
+	for _, text := range []string{"{{Name}}", "{{.Name", "Name}}", "{{.A.B}}", "{{if .A}}x{{end}}", "{{.A}}{{ .B }}"} {
+		data, err := json.Marshal(map[string]string{"key": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readMessages(fstest.MapFS{"en.json": {Data: data}}, "en.json"); !errors.Is(err, errBraces) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for _, data := range []string{"{", `{"key": 1}`} {
+		if got, err := readMessages(fstest.MapFS{"en.json": {Data: []byte(data)}}, "en.json"); err == nil {
+			t.Errorf("%s: %v", data, got)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (s *Server) limitPage(w http.ResponseWriter, r *http.Request, status int, t
 	}
 	f := t.form()
 	page := LimitPage{
-		Base:   s.base(r, s.translator(r).T("title_limit"), ""),
+		Base:   s.base(r, s.translator(r).T("title_limit"), Section{}),
 		Ticket: sealed,
 		Limit:  s.Sessions.Limits().PerUser,
 		Cancel: loginURL(f.next, ""),
@@ -50,7 +50,7 @@ func (s *Server) limitPage(w http.ResponseWriter, r *http.Request, status int, t
 	if problem != "" {
 		page.Form.Errors = map[string]string{"": problem}
 	}
-	for i, row := range deviceRows(list, "") {
+	for i, row := range s.translator(r).deviceRows(list, "", page.Now) {
 		page.Devices = append(page.Devices, LimitRow{DeviceRow: row, Selected: i >= page.Limit-1})
 	}
 	return s.views.render(w, status, "limit", page)

@@ -155,7 +155,7 @@ func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, status int, f
 	if f.remember {
 		values["remember"] = "on"
 	}
-	base := s.base(r, s.translator(r).T("title_login"), "")
+	base := s.base(r, s.translator(r).T("title_login"), Section{})
 	if r.Method == http.MethodPost {
 		base.Path = loginURL(f.next, "")
 	}

@@ -28,55 +28,23 @@ func (s *Server) mypage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := MyPage{
-		Base:    s.signedInBase(r, "title_mypage", "mypage"),
-		User:    u,
-		Devices: deviceRows(sessions, mine.ID),
-	}
+	t := s.translator(r)
+	page := MyPage{Base: s.signedInBase(r, "title_mypage", Section{MyPage: true}), User: u}
+	page.Devices = t.deviceRows(sessions, mine.ID, page.Now)
 	for _, e := range events {
 		if e.Kind == audit.EveryoneEnded && e.At.Before(u.CreatedAt) {
 			continue // not everyone then
 		}
-		page.Activity = append(page.Activity, activityRow(s.translator(r), e))
+		page.Activity = append(page.Activity, t.activityRow(e, page.Now))
 	}
 	return s.views.render(w, http.StatusOK, "mypage", page)
 }
 
-// activityRow returns an event as its account's owner sees it: that an
-// administrator did it, but not which one.
-func activityRow(t *translator, e audit.Event) ActivityRow {
-	row := ActivityRow{Event: e, Facts: t.facts(e)}
-	switch e.By() {
-	case audit.ByOther:
-		row.By = t.T("by_admin")
-	case audit.ByOperator:
-		row.By = t.T("by_operator")
-	}
-	if e.Kind == audit.SessionEnded && e.Detail.Replaced {
-		row.By = "" // whoever logged in where the owner had been was not an administrator's act
-	}
-	return row
-}
-
 // signedInBase is base with the message that the last POST left.
-func (s *Server) signedInBase(r *http.Request, titleKey, section string) Base {
+func (s *Server) signedInBase(r *http.Request, titleKey string, section Section) Base {
 	b := s.base(r, s.translator(r).T(titleKey), section)
 	b.Flash = s.flash(r)
 	return b
-}
-
-// deviceRows returns sessions as rows, the current one first.
-func deviceRows(sessions []session.Session, current session.ID) []DeviceRow {
-	rows := make([]DeviceRow, 0, len(sessions))
-	for _, one := range sessions {
-		row := DeviceRow{Session: one, Current: one.ID == current, Icon: iconOf(one)}
-		if row.Current {
-			rows = slices.Insert(rows, 0, row)
-		} else {
-			rows = append(rows, row)
-		}
-	}
-	return rows
 }
 
 // endMine ends one of the person's own sessions. Somebody else's, or one that

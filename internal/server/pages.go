@@ -20,9 +20,12 @@ type Base struct {
 	RequestID string    // for error pages
 	Now       time.Time // "3 minutes ago" is counted from here
 	Me        *Me       // nil on public pages
-	Section   string    // "mypage", "password", "admin_sessions", "admin_users", "admin_audit": the current entry of the navigation
+	Section   Section   // the current entry of the navigation
 	Flash     *Flash    // what the last POST did; nil if nothing to say
 }
+
+// Section is an entry of the navigation: one is true, or none.
+type Section struct{ MyPage, Password, AdminSessions, AdminUsers, AdminAudit bool }
 
 // Me is the signed-in person.
 type Me struct {
@@ -88,18 +91,37 @@ type MyPage struct {
 	Activity []ActivityRow
 }
 
-// DeviceRow is one session in a list.
+// DeviceRow is one session in a list. It is all words: what stands in a page
+// many times must leave its template little to do.
 type DeviceRow struct {
-	session.Session
-	Current bool
-	Icon    string // "phone", "tablet", "desktop", "terminal" or "unknown"
+	ID       string // the session id
+	Current  bool
+	Remember bool
+	Bearer   bool
+	Client   bool          // a client has given itself the name
+	Icon     string        // "phone", "tablet", "desktop", "terminal" or "unknown"
+	Name     string        // translated if not known
+	Device   string        // of a client; may be empty
+	IP       template.HTML // may be empty
+	Began    template.HTML
+	LastSeen template.HTML // ago
 }
 
-// ActivityRow is one line of "recent activity".
+// SessionRow is one session in the list of who is in.
+type SessionRow struct {
+	DeviceRow
+	Username       string
+	BeganAgo, Ends template.HTML
+}
+
+// ActivityRow is one line of "recent activity", all words as well.
 type ActivityRow struct {
-	audit.Event
-	By    string   // "by an administrator"; empty: the account's owner, or nobody knows
-	Facts []string // translated
+	What   string
+	By     string        // "by an administrator"; empty: the account's owner, or nobody knows
+	Device string        // may be empty
+	IP     template.HTML // may be empty
+	Facts  []string
+	When   template.HTML // ago
 }
 
 // PasswordPage is password.html.
@@ -118,7 +140,7 @@ type AdminSessionsPage struct {
 	Form     Form // the filters, by the names of session.FilterFields
 	Filtered bool // something is searched for
 	More     bool // show the filters beside Query
-	Rows     []DeviceRow
+	Rows     []SessionRow
 	Total    int    // sessions that match
 	Users    int    // users they belong to
 	Stopped  bool   // there may be more, seen later: the search has not looked at all

@@ -78,7 +78,7 @@ func (s *Server) refusedPassword(w http.ResponseWriter, r *http.Request, err err
 }
 
 func (s *Server) passwordPage(w http.ResponseWriter, r *http.Request, status int, errs map[string]string) error {
-	base := s.signedInBase(r, "title_password", "password")
+	base := s.signedInBase(r, "title_password", Section{Password: true})
 	base.Path = "/mypage/password"
 	return s.views.render(w, status, "password", PasswordPage{
 		Base:        base,

@@ -87,7 +87,7 @@ func (s *Server) sendProblem(w http.ResponseWriter, r *http.Request, k kind, err
 
 // forProgram is T for the text of an error where there is no page.
 func (t *translator) forProgram(key string, args ...any) string {
-	if t.keys["problem_"+key] {
+	if t.has("problem_" + key) {
 		return t.T("problem_"+key, args...)
 	}
 	return t.T("error_"+key, args...)

@@ -5,9 +5,11 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,25 +46,42 @@ func newViews(templates fs.FS, texts translators, assets *static) (*views, error
 	if err := unusedTemplates(templates); err != nil {
 		return nil, err
 	}
+	icons, err := newIcons(templates)
+	if err != nil {
+		return nil, fmt.Errorf("server: icons: %w", err)
+	}
 	v := &views{translators: texts, templates: map[string]map[string]*template.Template{}}
 	for lang, t := range texts {
-		common, err := template.New("").Funcs(funcs(t, assets)).ParseFS(templates, "layout.html", "partials/*.html")
-		if err != nil {
-			return nil, fmt.Errorf("server: templates: %w", err)
-		}
-		v.templates[lang] = map[string]*template.Template{}
-		for name, empty := range pages {
-			tmpl, err := parsePage(common, templates, name)
-			if err == nil {
-				err = tmpl.ExecuteTemplate(io.Discard, "layout.html", empty)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("server: template %s in %q: %w", name, lang, err)
-			}
-			v.templates[lang][name] = tmpl
+		if v.templates[lang], err = parsePages(templates, funcs(t, assets, icons)); err != nil {
+			return nil, fmt.Errorf("server: templates in %q: %w", lang, err)
 		}
 	}
 	return v, nil
+}
+
+func parsePages(templates fs.FS, funcs template.FuncMap) (map[string]*template.Template, error) {
+	common, err := template.New("").Funcs(funcs).ParseFS(templates, "layout.html", "partials/*.html")
+	if err != nil {
+		return nil, err
+	}
+	if err := fold(common, common); err != nil {
+		return nil, err
+	}
+	all := map[string]*template.Template{}
+	for name := range pages {
+		if all[name], err = parsePage(common, templates, name); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if err := fold(common, slices.Collect(maps.Values(all))...); err != nil {
+		return nil, err
+	}
+	for name, empty := range pages {
+		if err := all[name].ExecuteTemplate(io.Discard, "layout.html", empty); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return all, nil
 }
 
 func parsePage(common *template.Template, templates fs.FS, name string) (*template.Template, error) {

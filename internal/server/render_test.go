@@ -272,6 +272,7 @@ func TestRenderStopsAtABadTemplate(t *testing.T) {
 		"syntax":         {"login.html": {Data: []byte(`{{define "main"}}{{if}}{{end}}`)}},
 		"unknown field":  {"login.html": {Data: []byte(`{{define "page"}}login{{end}}{{define "title"}}{{end}}{{define "main"}}{{.Nothing}}{{end}}`)}},
 		"missing asset":  {"login.html": {Data: []byte(`{{define "page"}}login{{end}}{{define "title"}}{{end}}{{define "main"}}{{asset "gone.css"}}{{end}}`)}},
+		"missing icon":   {"login.html": {Data: []byte(`{{define "page"}}login{{end}}{{define "title"}}{{end}}{{define "main"}}{{icon "gone"}}{{end}}`)}},
 		"unfinished tag": {"login.html": {Data: []byte(`{{define "page"}}login{{end}}{{define "title"}}{{end}}{{define "main"}}<a href="{{end}}`)}},
 		"no struct":      {"stray.html": {Data: []byte(`x`)}},
 	} {

@@ -56,7 +56,7 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) setupPage(w http.ResponseWriter, r *http.Request, status int, code string, f user.SignUp, errs map[string]string) error {
-	base := s.base(r, s.translator(r).T("title_setup"), "")
+	base := s.base(r, s.translator(r).T("title_setup"), Section{})
 	base.Path = "/setup?" + url.Values{"code": {code}}.Encode()
 	return s.views.render(w, status, "setup", SignUpPage{
 		Base:        base,

@@ -126,7 +126,7 @@ func (s *Server) policyArgs() []any {
 }
 
 func (s *Server) signUpPage(w http.ResponseWriter, r *http.Request, status int, f user.SignUp, errs map[string]string) error {
-	base := s.base(r, s.translator(r).T("title_signup"), "")
+	base := s.base(r, s.translator(r).T("title_signup"), Section{})
 	base.Path = "/signup"
 	return s.views.render(w, status, "signup", SignUpPage{
 		Base:        base,
