@@ -11,6 +11,7 @@ import (
 	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/session"
+	"gatehouse/internal/user"
 )
 
 // Inspection is how everything that the store keeps hangs together.
@@ -63,7 +64,7 @@ const (
 // look so by accident: sessions come after their entries and go before them.
 func (s *Store) Inspect(ctx context.Context) (Inspection, error) {
 	i := inspector{store: s, indexed: map[session.ID]bool{}}
-	err := s.scanKeys(ctx, "u:*", func(keys []string) error {
+	err := s.scanKeys(ctx, anyIndex, func(keys []string) error {
 		for some := range slices.Chunk(keys, inspectedAtOnce) {
 			if err := i.indexes(ctx, some); err != nil {
 				return err
@@ -139,11 +140,11 @@ func (i *inspector) indexes(ctx context.Context, keys []string) error {
 			return err
 		}
 		for ; len(pairs) > 0; pairs = pairs[2:] {
-			ends, err := redis.Int64([]byte(pairs[1]), nil)
+			ends, err := millisOf(redis.Int64([]byte(pairs[1]), nil))
 			if err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
-			entries = append(entries, entry{key, session.ID(pairs[0]), ends, till})
+			entries = append(entries, entry{key, memberID(pairs[0]), ends, till})
 		}
 	}
 	for some := range slices.Chunk(entries, scanCount) {
@@ -158,7 +159,7 @@ func (i *inspector) indexes(ctx context.Context, keys []string) error {
 func (i *inspector) entries(ctx context.Context, entries []entry) error {
 	get := []any{"MGET"}
 	for _, e := range entries {
-		get = append(get, "s:"+string(e.id))
+		get = append(get, recordKey(e.id))
 	}
 	replies, err := i.ask(ctx, get)
 	if err != nil {
@@ -180,7 +181,7 @@ func (i *inspector) entries(ctx context.Context, entries []entry) error {
 		one, err := decodeRecord(e.id, records[n])
 		switch {
 		case err != nil: // counted with the records
-		case "u:"+string(one.User) != e.key:
+		case indexKey(one.User) != e.key:
 			i.flaw(e.key, FlawOwner)
 		case e.early(one):
 			if err := i.again(ctx, e); err != nil {
@@ -199,7 +200,7 @@ func (e entry) early(s session.Session) bool {
 // withoutRecord looks again at an entry of which there was no record: none comes
 // for it any more.
 func (i *inspector) withoutRecord(ctx context.Context, e entry) error {
-	replies, err := i.ask(ctx, []any{"ZSCORE", e.key, string(e.id)})
+	replies, err := i.ask(ctx, []any{"ZSCORE", e.key, member(e.id)})
 	if err != nil || replies[0] == nil {
 		return err // it has ended meanwhile
 	}
@@ -214,7 +215,7 @@ func (i *inspector) withoutRecord(ctx context.Context, e entry) error {
 // again looks again at an entry, or its index, that seemed to go before the
 // session: the record first, since both move on together.
 func (i *inspector) again(ctx context.Context, e entry) error {
-	replies, err := i.ask(ctx, []any{"GET", "s:" + string(e.id)}, []any{"ZSCORE", e.key, string(e.id)}, []any{"PEXPIRETIME", e.key})
+	replies, err := i.ask(ctx, []any{"GET", recordKey(e.id)}, []any{"ZSCORE", e.key, member(e.id)}, []any{"PEXPIRETIME", e.key})
 	if err != nil || replies[0] == nil || replies[1] == nil {
 		return err
 	}
@@ -226,7 +227,7 @@ func (i *inspector) again(ctx context.Context, e entry) error {
 	if err != nil {
 		return nil
 	}
-	if e.ends, err = redis.Int64(replies[1], nil); err != nil {
+	if e.ends, err = millisOf(redis.Int64(replies[1], nil)); err != nil {
 		return err
 	}
 	if e.till, err = redis.Int64(replies[2], nil); err == nil && e.early(one) {
@@ -254,8 +255,8 @@ func (i *inspector) keys(ctx context.Context, keys []string) error {
 		if ttl == -2 {
 			continue // gone meanwhile
 		}
-		if id, ok := strings.CutPrefix(key, "s:"); ok {
-			ids = append(ids, session.ID(id))
+		if id, ok := recordOf(key); ok {
+			ids = append(ids, id)
 		}
 		i.key(key, ttl >= 0)
 	}
@@ -268,18 +269,14 @@ func (i *inspector) keys(ctx context.Context, keys []string) error {
 // key counts a key and says what is wrong with it by its name.
 func (i *inspector) key(key string, expires bool) {
 	i.found.Keys++
-	eternal := false // may it be
-	kind, _, ofMany := strings.Cut(key, ":")
-	switch {
-	case ofMany && kind == "x":
+	kind := kindOf(key)
+	switch kind {
+	case stone:
 		i.found.Tombstones++
-	case ofMany && slices.Contains([]string{"s", "u", "e", "r", "count"}, kind), key == "ending":
-	case slices.Contains([]string{"e", "seq", "ledger"}, key):
-		eternal = true
-	default:
+	case foreign:
 		i.flaw(key, FlawForeign)
 	}
-	if !expires && !eternal {
+	if !expires && kind != eternal {
 		i.flaw(key, FlawEternal)
 	}
 }
@@ -288,7 +285,7 @@ func (i *inspector) key(key string, expires bool) {
 func (i *inspector) records(ctx context.Context, ids []session.ID) error {
 	get := []any{"MGET"}
 	for _, id := range ids {
-		get = append(get, "s:"+string(id))
+		get = append(get, recordKey(id))
 	}
 	replies, err := i.ask(ctx, get)
 	if err != nil {
@@ -324,7 +321,7 @@ func (i *inspector) records(ctx context.Context, ids []session.ID) error {
 
 // withoutEntry looks whether one has come meanwhile, with its entry.
 func (i *inspector) withoutEntry(ctx context.Context, one session.Session) error {
-	replies, err := i.ask(ctx, []any{"ZSCORE", "u:" + string(one.User), string(one.ID)})
+	replies, err := i.ask(ctx, []any{"ZSCORE", indexKey(one.User), member(one.ID)})
 	if err != nil || replies[0] != nil {
 		return err
 	}
@@ -334,7 +331,52 @@ func (i *inspector) withoutEntry(ctx context.Context, one session.Session) error
 		return nil
 	}
 	if err == nil {
-		i.flaw("s:"+string(one.ID), FlawNoEntry)
+		i.flaw(recordKey(one.ID), FlawNoEntry)
 	}
 	return err
+}
+
+// The layout of doc.go, as far as it is looked at.
+
+// anyIndex matches the keys of all indexes.
+const anyIndex = "u:*"
+
+func recordKey(id session.ID) string { return "s:" + string(id) }
+func indexKey(u user.ID) string      { return "u:" + string(u) }
+
+// recordOf returns the session whose record the key holds, and whether it is such
+// a key.
+func recordOf(key string) (session.ID, bool) {
+	id, ok := strings.CutPrefix(key, "s:")
+	return session.ID(id), ok
+}
+
+// member returns how an index names a session, memberID which session it names.
+func member(id session.ID) string     { return string(id) }
+func memberID(name string) session.ID { return session.ID(name) }
+
+// millisOf returns the Unix ms that a score stands for.
+func millisOf(score int64, err error) (int64, error) { return score, err }
+
+// kind is what a key is for, as far as it is looked at.
+type kind int
+
+const (
+	foreign kind = iota
+	passing      // it goes by itself
+	stone        // a tombstone, which does so too
+	eternal      // it stays: one of a few
+)
+
+func kindOf(key string) kind {
+	of, _, many := strings.Cut(key, ":")
+	switch {
+	case many && of == "x":
+		return stone
+	case many && slices.Contains([]string{"s", "u", "e", "r", "count"}, of), key == "ending":
+		return passing
+	case slices.Contains([]string{"e", "seq", "ledger"}, key):
+		return eternal
+	}
+	return foreign
 }
