@@ -122,7 +122,7 @@ func (g *generator) watch(o watchOrder, stopped func() error) (Watched, error) {
 type watcher struct {
 	client
 	every time.Duration // a check is due, of any watcher
-	seen Watched
+	seen  Watched
 }
 
 // check sends a check that was due at that moment.
