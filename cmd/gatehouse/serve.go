@@ -182,8 +182,9 @@ func newHandler(ctx context.Context, c config.Config, sessions *session.Manager,
 }
 
 // linger is for how long, on average, a log-in that is one too many is not
-// answered.
-const linger = time.Second
+// answered. A thousand programs that try again at each answer then cost a small
+// part of a processor, nearly all of it for the pages that they get.
+const linger = 2 * time.Second
 
 // How often open pages are looked after, in case no news of an end has come. In
 // the embedded set-up none comes of what commands do, in another process; with

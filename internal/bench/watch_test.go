@@ -29,6 +29,7 @@ type Watched struct {
 	Out      int    // of these 401, of sessions that live
 	Other    int    // of these anything else that is not 200
 	Unheard  int    // not answered
+	Unsent   int    // due, and not even asked when all was over; counted as answered then
 	P50, P99 time.Duration
 	Most     time.Duration
 	Took     time.Duration
@@ -81,6 +82,7 @@ func (g *generator) watch(o watchOrder, stopped func() error) (Watched, error) {
 	for i := range each {
 		w := &each[i]
 		w.client = client{order: order{Addr: o.Addr, Method: http.MethodGet, Path: o.Path}, carriers: carriers}
+		w.every = every
 		w.check(time.Now()) // connects, and counts for nothing
 		w.took, w.seen = nil, Watched{}
 	}
@@ -92,6 +94,7 @@ func (g *generator) watch(o watchOrder, stopped func() error) (Watched, error) {
 			for due := began.Add(time.Duration(i) * every); ; due = due.Add(watchers * every) {
 				sleepUntil(due)
 				if over.Load() {
+					w.giveUp(due)
 					return
 				}
 				w.check(due)
@@ -107,6 +110,7 @@ func (g *generator) watch(o watchOrder, stopped func() error) (Watched, error) {
 		w := &each[i]
 		took = append(took, w.took...)
 		seen.Refused, seen.Out, seen.Other, seen.Unheard = seen.Refused+w.seen.Refused, seen.Out+w.seen.Out, seen.Other+w.seen.Other, seen.Unheard+w.seen.Unheard
+		seen.Unsent += w.seen.Unsent
 	}
 	slices.Sort(took)
 	if seen.Checks = len(took); seen.Checks > 0 {
@@ -117,7 +121,8 @@ func (g *generator) watch(o watchOrder, stopped func() error) (Watched, error) {
 
 type watcher struct {
 	client
-	seen Watched
+	every time.Duration // a check is due, of any watcher
+	seen  Watched
 }
 
 // check sends a check that was due at that moment.
@@ -145,6 +150,15 @@ func (w *watcher) check(due time.Time) {
 		w.seen.Out++
 	default:
 		w.seen.Other++
+	}
+}
+
+// giveUp counts the checks from due on that should have been sent by now: a server
+// that is late with everything would else look better the later it is.
+func (w *watcher) giveUp(due time.Time) {
+	for now := time.Now(); due.Before(now); due = due.Add(watchers * w.every) {
+		w.took = append(w.took, now.Sub(due))
+		w.seen.Unsent++
 	}
 }
 
