@@ -264,7 +264,7 @@ func (p program) logger(json bool) (log *slog.Logger, flush func()) {
 	if json {
 		h = slog.NewJSONHandler(b, nil)
 	}
-	return slog.New(promptHandler{h, b}), b.flush
+	return slog.New(promptHandler{h, b, !json}), b.flush
 }
 
 // serveUntil serves until ctx ends and then lets the requests in flight finish.
