@@ -9,7 +9,7 @@ import (
 
 // plainLine appends r as slog.TextHandler writes it, if all that is in it is
 // plain: texts that need no quotes, numbers and durations. The line of a request
-// is, and takes a third of the time this way.
+// is, and takes a sixth of the time this way (BenchmarkLogLine).
 func plainLine(b []byte, r slog.Record) (_ []byte, ok bool) {
 	if r.Time.IsZero() || !isPlain(r.Message) {
 		return nil, false

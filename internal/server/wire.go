@@ -13,7 +13,7 @@ import (
 
 // What every answer carries, whatever it is, does not go through net/http, which
 // would put it into a map that grows, copy that, sort it and write it, for each
-// answer: a seventh of what a check may cost. It is made once, as the bytes that
+// answer: that was an eighth of what a check cost. It is made once, as the bytes that
 // go behind the status line, and put there as the answer passes.
 //
 // Listen and ConnContext are for the http.Server. Without them, as under
