@@ -19,6 +19,8 @@
 //	          for seconds (ending.go)
 //	count:{n} how many sessions the end of everyone that raised the epoch to n
 //	          has ended so far, kept for minutes
+//	live      how many sessions lived when they were last counted, and when that
+//	          was, kept for a day (live.go); live:turn is who is counting
 //	r:…       limiter state
 //	ended     channel (events.go): reason and id of every session that ends
 //	ended:…   channels (confirm.go): whether the nodes have heard of it
