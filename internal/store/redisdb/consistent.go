@@ -200,7 +200,7 @@ func (e entry) early(s session.Session) bool {
 // withoutRecord looks again at an entry of which there was no record: none comes
 // for it any more.
 func (i *inspector) withoutRecord(ctx context.Context, e entry) error {
-	replies, err := i.ask(ctx, []any{"ZSCORE", e.key, member(e.id)})
+	replies, err := i.ask(ctx, []any{"ZSCORE", e.key, memberName(e.id)})
 	if err != nil || replies[0] == nil {
 		return err // it has ended meanwhile
 	}
@@ -215,7 +215,7 @@ func (i *inspector) withoutRecord(ctx context.Context, e entry) error {
 // again looks again at an entry, or its index, that seemed to go before the
 // session: the record first, since both move on together.
 func (i *inspector) again(ctx context.Context, e entry) error {
-	replies, err := i.ask(ctx, []any{"GET", recordKey(e.id)}, []any{"ZSCORE", e.key, member(e.id)}, []any{"PEXPIRETIME", e.key})
+	replies, err := i.ask(ctx, []any{"GET", recordKey(e.id)}, []any{"ZSCORE", e.key, memberName(e.id)}, []any{"PEXPIRETIME", e.key})
 	if err != nil || replies[0] == nil || replies[1] == nil {
 		return err
 	}
@@ -321,7 +321,7 @@ func (i *inspector) records(ctx context.Context, ids []session.ID) error {
 
 // withoutEntry looks whether one has come meanwhile, with its entry.
 func (i *inspector) withoutEntry(ctx context.Context, one session.Session) error {
-	replies, err := i.ask(ctx, []any{"ZSCORE", indexKey(one.User), member(one.ID)})
+	replies, err := i.ask(ctx, []any{"ZSCORE", indexKey(one.User), memberName(one.ID)})
 	if err != nil || replies[0] != nil {
 		return err
 	}
@@ -351,8 +351,8 @@ func recordOf(key string) (session.ID, bool) {
 	return session.ID(id), ok
 }
 
-// member returns how an index names a session, memberID which session it names.
-func member(id session.ID) string     { return string(id) }
+// memberName returns how an index names a session, memberID which session it names.
+func memberName(id session.ID) string { return string(id) }
 func memberID(name string) session.ID { return session.ID(name) }
 
 // millisOf returns the Unix ms that a score stands for.
