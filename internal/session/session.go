@@ -21,10 +21,26 @@ var encoding = base64.RawURLEncoding.Strict()
 // IDOf returns the id of the session that token opens.
 func IDOf(token string) ID {
 	var in [idLength]byte // on the stack: every check does this
-	sum := sha256.Sum256(append(in[:0], token...))
+	return IDOfSum(sha256.Sum256(append(in[:0], token...)))
+}
+
+// IDOfSum returns the id that sum is written as.
+func IDOfSum(sum [sha256.Size]byte) ID {
 	var out [idLength]byte
 	encoding.Encode(out[:], sum[:])
 	return ID(out[:])
+}
+
+// Sum returns the hash that the id is written of, for stores that keep it in
+// fewer bytes; false if the id is not one.
+func (id ID) Sum() (sum [sha256.Size]byte, ok bool) {
+	if len(id) != idLength {
+		return sum, false
+	}
+	var in [idLength]byte // on the stack
+	copy(in[:], id)
+	n, err := encoding.Decode(sum[:], in[:])
+	return sum, err == nil && n == len(sum)
 }
 
 // ParseID returns s as an ID, or ErrID if it cannot be one.
@@ -37,14 +53,8 @@ func ParseID(s string) (ID, error) {
 
 // has32Bytes reports whether s is what 32 bytes are written as.
 func has32Bytes(s string) bool {
-	if len(s) != idLength {
-		return false
-	}
-	var in [idLength]byte
-	var out [sha256.Size]byte
-	copy(in[:], s)
-	n, err := encoding.Decode(out[:], in[:])
-	return err == nil && n == len(out)
+	_, ok := ID(s).Sum()
+	return ok
 }
 
 // Short returns the first eight characters, for logs.

@@ -14,9 +14,29 @@ type ID string
 
 // NewID makes an ID nobody has had before.
 func NewID() ID {
-	var b [16]byte
+	var b [idBytes]byte
 	rand.Read(b[:]) // never fails (crypto/rand)
-	return ID(base64.RawURLEncoding.EncodeToString(b[:]))
+	return IDOfBytes(b)
+}
+
+const idBytes = 16
+
+// idEncoding is how ids are written.
+var idEncoding = base64.RawURLEncoding.Strict()
+
+// IDOfBytes returns the ID that b is written as.
+func IDOfBytes(b [idBytes]byte) ID {
+	return ID(idEncoding.EncodeToString(b[:]))
+}
+
+// Bytes returns what the id is written of, for stores that keep it in fewer
+// bytes; false if NewID cannot have made it.
+func (id ID) Bytes() (b [idBytes]byte, ok bool) {
+	if len(id) != idEncoding.EncodedLen(idBytes) {
+		return b, false
+	}
+	n, err := idEncoding.Decode(b[:], []byte(id))
+	return b, err == nil && n == len(b)
 }
 
 // Role says what an account may do.

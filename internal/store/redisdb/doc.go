@@ -4,9 +4,9 @@
 // Layout, all on one server, Redis 7.0 commands only:
 //
 //	s:{id}    the record (record.go); expires at the nearer deadline
-//	u:{user}  sorted set of the user's session ids, scored by the nearer
-//	          deadline in Unix milliseconds, so that what has expired can be
-//	          dropped from it without looking at any record
+//	u{user}   sorted set of the user's session ids, scored by the nearer
+//	          deadline in Unix seconds, rounded up, so that what has expired can
+//	          be dropped from it without looking at any record
 //	e:{user}  the user's epoch, kept while a log-in that has read an older one
 //	          may still be under way
 //	e         everyone's epoch
@@ -20,8 +20,10 @@
 //	count:{n} how many sessions the end of everyone that raised the epoch to n
 //	          has ended so far, kept for minutes
 //	r:…       limiter state
-//	ended     channel (events.go): id and reason of every session that ends
+//	ended     channel (events.go): reason and id of every session that ends
 //	ended:…   channels (confirm.go): whether the nodes have heard of it
+//
+// Ids in it are bytes and not text, to save room (keys.go).
 //
 // The server may be whichever Redis Sentinel has made the master (sentinel.go).
 // What it has forgotten when it comes, it is told again first (gate.go).

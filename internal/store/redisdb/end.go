@@ -44,7 +44,7 @@ func (s *Store) End(ctx context.Context, ids []session.ID, why session.Why, now 
 
 func (s *Store) endBatch(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, successors []session.ID, err error) {
 	args := []any{string(why.Reason), now.UnixMilli(), s.longest.Milliseconds()}
-	args = appendIDs(args, ids)
+	args = packIDs(args, ids)
 	err = s.client.do(ctx, func(c boundConn) error {
 		reply, err := redis.Values(c.eval(endScript, args...))
 		if err != nil {
@@ -54,7 +54,7 @@ func (s *Store) endBatch(ctx context.Context, ids []session.ID, why session.Why,
 			return err
 		}
 		next, err := redis.Strings(reply[1:], nil)
-		successors = toIDs(next)
+		successors = unpackIDs(next)
 		return err
 	})
 	return ended, successors, err
@@ -63,7 +63,7 @@ func (s *Store) endBatch(ctx context.Context, ids []session.ID, why session.Why,
 // EndUser implements session.Store. First the epoch, from which on no older
 // session can join the index; then whatever the index holds.
 func (s *Store) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep session.ID, why session.Why, now time.Time) (ended int, err error) {
-	ids, err := s.raise(ctx, string(u), epoch.User)
+	ids, err := s.raise(ctx, packUser(u), epoch.User)
 	if err != nil {
 		return 0, err
 	}
@@ -115,7 +115,7 @@ func (s *Store) EndAll(ctx context.Context, epoch user.Epoch, why session.Why, n
 	if _, err := s.raise(ctx, "", epoch.All); err != nil {
 		return 0, err
 	}
-	count := fmt.Sprint("count:", epoch.All)
+	count := s.keys.count(epoch.All)
 	err = s.scanIDs(ctx, func(ids []session.ID) error {
 		for batch := range slices.Chunk(ids, endBatch) {
 			err := patiently(ctx, func() error {
@@ -159,7 +159,7 @@ func patiently(ctx context.Context, f func() error) error {
 func (s *Store) raise(ctx context.Context, u string, epoch uint32) (ids []session.ID, err error) {
 	err = s.client.do(ctx, func(c boundConn) error {
 		names, err := redis.Strings(c.eval(raiseScript, u, epoch, epochMemory.Milliseconds()))
-		ids = toIDs(names)
+		ids = unpackIDs(names)
 		return err
 	})
 	return ids, err
@@ -168,26 +168,11 @@ func (s *Store) raise(ctx context.Context, u string, epoch uint32) (ids []sessio
 // endOlder ends those of ids, at most endBatch, that were begun before epoch, and
 // returns how many were alive; with a count, how many that has counted so far.
 func (s *Store) endOlder(ctx context.Context, ids []session.ID, epoch user.Epoch, keep session.ID, count string, why session.Why, now time.Time) (ended int, err error) {
-	args := []any{epoch.All, epoch.User, string(keep), string(why.Reason), now.UnixMilli(), s.longest.Milliseconds(), count, countMemory.Milliseconds()}
-	args = appendIDs(args, ids)
+	args := []any{epoch.All, epoch.User, packID(keep), string(why.Reason), now.UnixMilli(), s.longest.Milliseconds(), count, countMemory.Milliseconds()}
+	args = packIDs(args, ids)
 	err = s.client.do(ctx, func(c boundConn) (err error) {
 		ended, err = redis.Int(c.eval(olderScript, args...))
 		return err
 	})
 	return ended, err
-}
-
-func appendIDs(args []any, ids []session.ID) []any {
-	for _, id := range ids {
-		args = append(args, string(id))
-	}
-	return args
-}
-
-func toIDs(names []string) []session.ID {
-	ids := make([]session.ID, len(names))
-	for i, name := range names {
-		ids[i] = session.ID(name)
-	}
-	return ids
 }

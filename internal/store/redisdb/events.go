@@ -11,7 +11,7 @@ import (
 )
 
 // endedChannel is where kill (lua/common.lua) says which session has ended and
-// why: "id reason". Channels belong to the server and not to a database in it;
+// why: "reason id". Channels belong to the server and not to a database in it;
 // the ids of other installations mean nothing to anybody here.
 const endedChannel = "ended"
 
@@ -79,8 +79,8 @@ func (s *Store) subscribe(ctx context.Context, ended func(session.ID, session.Re
 				answers.give(string(m.Data)) // behind all news before the question
 				continue
 			}
-			id, reason, _ := strings.Cut(string(m.Data), " ")
-			ended(session.ID(id), reasonOf(reason))
+			reason, id, _ := strings.Cut(string(m.Data), " ")
+			ended(unpackID(id), reasonOf(reason))
 		case error:
 			return subscribed
 		}

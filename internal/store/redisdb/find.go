@@ -30,7 +30,7 @@ func newFinder(c redis.Conn) *finder {
 // find returns the record of a session and whether there is one.
 func (f *finder) find(id session.ID, deadline time.Time) ([]byte, bool, error) {
 	f.deadline = deadline
-	return f.store.Find(string(id))
+	return f.store.Find(packID(id))
 }
 
 // Do has nothing to flush when the connection goes back to the pool of one.

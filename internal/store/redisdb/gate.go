@@ -23,7 +23,7 @@ import (
 type gate struct {
 	raw    *Store // the same server, without a gate: for applying
 	ledger session.Ledger
-	name   string        // of the ledger; a server that follows another one is refused
+	name   string        // of the ledger, with layout; a server that follows another one is refused
 	lease  time.Duration // how long head may be trusted without the ledger's word
 	log    *slog.Logger
 
@@ -74,8 +74,8 @@ type position struct {
 	ending string // the server on which an end of everyone is under way
 }
 
-func positionOf(c redis.Conn) (p position, err error) {
-	reply, err := redis.Values(c.Do("MGET", "seq", "ledger", "ending"))
+func positionOf(c redis.Conn, k keys) (p position, err error) {
+	reply, err := redis.Values(c.Do("MGET", k.seq(), k.ledger(), k.ending()))
 	if err != nil {
 		return p, err
 	}
@@ -88,6 +88,41 @@ func positionOf(c redis.Conn) (p position, err error) {
 	}
 	p.ledger, p.ending = string(name), string(ending)
 	return p, err
+}
+
+// layout is behind the name of a ledger in Redis. The programs before this one
+// named other keys and wrote the name alone. One of them that is still running
+// finds now that Redis follows another ledger, and refuses every check: it would
+// go on with sessions that end in keys it does not know.
+const layout = " 2"
+
+// positionOf is the position by which this program keeps its sessions. A server
+// that has followed the same ledger by another layout has none of them.
+func (g *gate) positionOf(c redis.Conn) (position, error) {
+	p, err := positionOf(c, g.raw.keys)
+	if p.ledger+layout == g.name {
+		p.ledger = ""
+	}
+	return p, err
+}
+
+// follow has the server follow this ledger if it follows none.
+func (g *gate) follow(c redis.Conn) (position, error) {
+	p, err := positionOf(c, g.raw.keys)
+	if err != nil {
+		return p, err
+	}
+	name := redis.Args{g.raw.keys.ledger(), g.name}
+	switch {
+	case p.ledger == "":
+		_, err = c.Do("SET", append(name, "NX")...) // another installation may be first
+	case p.ledger+layout == g.name:
+		_, err = c.Do("SET", name...)
+	}
+	if err != nil {
+		return p, err
+	}
+	return g.positionOf(c)
 }
 
 // meet notes the server behind a new connection and reports whether it is
@@ -114,7 +149,7 @@ func (g *gate) prove(ctx context.Context, c *generationConn) error {
 	if err != nil {
 		return err
 	}
-	p, err := positionOf(boundTo(ctx, c))
+	p, err := g.positionOf(boundTo(ctx, c))
 	for try := 0; err == nil; try++ {
 		switch {
 		case p.ledger != "" && p.ledger != g.name:
@@ -130,7 +165,7 @@ func (g *gate) prove(ctx context.Context, c *generationConn) error {
 		}
 		// The run that we join may have begun before we knew of least.
 		if err = g.catchUp(ctx, least); err == nil {
-			p, err = positionOf(boundTo(ctx, c))
+			p, err = g.positionOf(boundTo(ctx, c))
 		}
 	}
 	return err
@@ -279,10 +314,7 @@ func (g *gate) apply(ctx context.Context) error {
 	for {
 		var p position
 		err := g.raw.client.do(ctx, func(c boundConn) (err error) {
-			if _, err = c.Do("SET", "ledger", g.name, "NX"); err != nil {
-				return err
-			}
-			p, err = positionOf(c)
+			p, err = g.follow(c)
 			return err
 		})
 		if err != nil {
@@ -339,7 +371,7 @@ func (g *gate) watch(ctx context.Context, c *client) {
 			continue // the lease runs
 		}
 		err := g.raw.client.do(ctx, func(b boundConn) error {
-			p, err := positionOf(b)
+			p, err := g.positionOf(b)
 			if err != nil || p.seq >= due {
 				return err
 			}

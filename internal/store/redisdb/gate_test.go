@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -265,6 +266,24 @@ func TestI5_RedisOfAnotherInstallation(t *testing.T) {
 	}
 	if _, err := g.Check(context.Background(), session.IDOf("x")); !errors.Is(err, session.ErrUnavailable) {
 		t.Errorf("check: %v, want ErrUnavailable", err)
+	}
+}
+
+// A program from before that is still running would accept sessions that end in
+// keys it does not know: it finds another ledger and accepts none.
+func TestI5_ProgramOfTheLayoutBefore(t *testing.T) {
+	g := newGated(t)
+	name, err := redis.String(g.do("GET", "ledger"), nil)
+	must(t, err)
+	before, ours := strings.CutSuffix(name, redisdb.Layout)
+	if !ours {
+		t.Fatalf("the ledger is noted as %q", name)
+	}
+	g.do("SET", "ledger", before) // as if the one from before had been alone until now
+	must(t, g.tryNode(time.Minute))
+	g.login(g.user())
+	if now := g.do("GET", "ledger"); string(now.([]byte)) != name {
+		t.Errorf("the ledger is noted as %q, which the program from before takes for its own", now)
 	}
 }
 

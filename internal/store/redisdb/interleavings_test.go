@@ -41,12 +41,9 @@ func interleaved(t *testing.T) (storetest.Interleaved, redis.Conn) {
 		},
 		Commute: commute,
 		Index: func(u user.ID) (ids []session.ID) {
-			names, err := redis.Strings(raw.Do("ZRANGE", "u:"+string(u), 0, -1))
+			names, err := redis.Strings(raw.Do("ZRANGE", redisdb.IndexKey(u), 0, -1))
 			must(t, err)
-			for _, name := range names {
-				ids = append(ids, session.ID(name))
-			}
-			return ids
+			return redisdb.UnpackIDs(names)
 		},
 	}, raw
 }
@@ -99,14 +96,14 @@ func (s unconditionalSave) Save(ctx context.Context, of session.Session, data []
 	if _, err := s.Find(ctx, of.ID); err != nil {
 		return err
 	}
-	record, err := redis.Bytes(s.raw.Do("GET", "s:"+string(of.ID)))
+	record, err := redis.Bytes(s.raw.Do("GET", redisdb.SessionKey(of.ID)))
 	if err != nil {
 		return err
 	}
 	if err := s.Ping(ctx); err != nil { // others may come in between
 		return err
 	}
-	_, err = s.raw.Do("SET", "s:"+string(of.ID), append(record, data...), "KEEPTTL")
+	_, err = s.raw.Do("SET", redisdb.SessionKey(of.ID), append(record, data...), "KEEPTTL")
 	return err
 }
 
@@ -125,7 +122,7 @@ func (s unconditionalRotate) Rotate(ctx context.Context, x session.Rotate) (sess
 	if err != nil || !rotated {
 		return found, err
 	}
-	record, err := redis.Bytes(s.raw.Do("GET", "s:"+string(x.ID)))
+	record, err := redis.Bytes(s.raw.Do("GET", redisdb.SessionKey(x.ID)))
 	if err != nil {
 		return session.Session{}, err
 	}
@@ -133,7 +130,7 @@ func (s unconditionalRotate) Rotate(ctx context.Context, x session.Rotate) (sess
 		return session.Session{}, err
 	}
 	record = bytes.Replace(record, session.AppendRefresh(nil, found.Refresh), session.AppendRefresh(nil, next), 1)
-	_, err = s.raw.Do("SET", "s:"+string(x.ID), record, "KEEPTTL")
+	_, err = s.raw.Do("SET", redisdb.SessionKey(x.ID), record, "KEEPTTL")
 	found.Refresh = next
 	return found, err
 }

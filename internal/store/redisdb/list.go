@@ -20,8 +20,8 @@ const scanCount = 1000
 func (s *Store) ListUser(ctx context.Context, u user.ID, now time.Time) ([]session.Session, error) {
 	var ids []session.ID
 	err := s.client.do(ctx, func(c boundConn) error {
-		names, err := redis.Strings(c.Do("ZRANGE", "u:"+string(u), 0, -1))
-		ids = toIDs(names)
+		names, err := redis.Strings(c.Do("ZRANGE", s.keys.index(u), 0, -1))
+		ids = unpackIDs(names)
 		return err
 	})
 	if err != nil {
@@ -68,10 +68,10 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 // scanIDs calls fn with the ids of all sessions, in portions; some may come
 // twice. Every session there from the beginning to the end is among them.
 func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error {
-	return s.scanKeys(ctx, "s:*", func(keys []string) error {
+	return s.scanKeys(ctx, s.keys.sessions()+"*", func(keys []string) error {
 		ids := make([]session.ID, len(keys))
 		for i, key := range keys {
-			ids[i] = session.ID(strings.TrimPrefix(key, "s:"))
+			ids[i] = unpackID(strings.TrimPrefix(key, s.keys.sessions()))
 		}
 		return fn(ids)
 	})
@@ -119,7 +119,7 @@ func (s *Store) scanKeys(ctx context.Context, pattern string, fn func([]string) 
 func (s *Store) read(ctx context.Context, ids []session.ID, now time.Time) (found []session.Session, gone []session.ID, err error) {
 	keys := make([]any, len(ids))
 	for i, id := range ids {
-		keys[i] = "s:" + string(id)
+		keys[i] = s.keys.session(id)
 	}
 	var records [][]byte
 	err = s.client.do(ctx, func(c boundConn) (err error) {
@@ -145,7 +145,7 @@ func (s *Store) read(ctx context.Context, ids []session.ID, now time.Time) (foun
 // tidy drops index entries whose session has expired.
 func (s *Store) tidy(ctx context.Context, u user.ID, gone []session.ID) error {
 	return s.client.do(ctx, func(c boundConn) error {
-		_, err := c.eval(tidyScript, appendIDs([]any{string(u)}, gone)...)
+		_, err := c.eval(tidyScript, packIDs([]any{packUser(u)}, gone)...)
 		return err
 	})
 }

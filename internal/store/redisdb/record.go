@@ -16,24 +16,29 @@ import (
 //	 0  1  version
 //	 1  4  epoch.All
 //	 5  4  epoch.User
-//	 9  8  last seen, Unix ms
-//	17  8  idle, ms
-//	25  8  absolute deadline, Unix ms
-//	33  2  offset of the data
-//	35  1  length of the user id, then the user id
-//	       then: flags, began (8, Unix ms), username, IP, browser, OS, each with
-//	       a length byte in front; the client likewise if the flags say so; the
-//	       refresh state (92, session.AppendRefresh) of a bearer session; then
-//	       the data
+//	 9  6  last seen, Unix ms
+//	15  5  idle, ms
+//	20  6  absolute deadline, Unix ms
+//	26  2  offset of the data
+//	28  1  length of the user id, then the user id (keys.go)
+//	       then: flags, began (6, Unix ms), username and IP, each with a length
+//	       byte in front, browser and OS (names.go); the client like the username
+//	       if the flags say so; the refresh state (92, session.AppendRefresh) of
+//	       a bearer session; then the data
 //
-// What only some sessions have costs the others nothing, and a session in a
-// cookie without it is written as it was before there was any. A program from
-// before finds flags it does not know, so that it takes such a record for
-// unreadable, which costs that one log-in (I12); its scripts read no more than
-// the head and end, count and expire it as any other.
+// What only some sessions have costs the others nothing. A program that does not
+// know a flag takes such a record for unreadable, which costs that one log-in
+// (I12); its scripts read no more than the head and end, count and expire it as
+// any other.
+//
+// Version 1 had other keys as well: what it has left is never looked at and
+// expires. See oldLayout for why nodes of both cannot be up at once.
 const (
-	recordVersion = 1
-	headLength    = 36
+	recordVersion = 2
+	headLength    = 29
+
+	// Where in the head they are.
+	seenAt, idleAt, deadlineAt, offsetAt, userAt = 9, 15, 20, 26, 28
 
 	flagAdmin    = 1 << 0
 	flagRemember = 1 << 1
@@ -41,22 +46,23 @@ const (
 	flagClient   = 1 << 3
 	flagsKnown   = flagAdmin | flagRemember | flagBearer | flagClient
 
-	// maxIdleMillis is more than any setting allows, and fits a time.Duration.
+	// maxIdleMillis is more than any setting allows, and fits its five bytes.
 	maxIdleMillis = 10 * 365 * 24 * 60 * 60 * 1000
 )
 
 // encodeRecord returns s as Redis keeps it. Text that does not fit its length
 // byte is cut; usernames and ids never are that long.
 func encodeRecord(s session.Session) []byte {
+	u := packUser(s.User)
 	b := make([]byte, headLength, headLength+96+len(s.Data))
 	b[0] = recordVersion
 	binary.BigEndian.PutUint32(b[1:], s.Epoch.All)
 	binary.BigEndian.PutUint32(b[5:], s.Epoch.User)
-	binary.BigEndian.PutUint64(b[9:], uint64(s.LastSeen.UnixMilli()))
-	binary.BigEndian.PutUint64(b[17:], uint64(s.Idle.Milliseconds()))
-	binary.BigEndian.PutUint64(b[25:], uint64(s.Deadline.UnixMilli()))
-	b[35] = byte(len(s.User))
-	b = append(b, s.User...)
+	putUint(b[seenAt:idleAt], uint64(s.LastSeen.UnixMilli()))
+	putUint(b[idleAt:deadlineAt], uint64(s.Idle.Milliseconds()))
+	putUint(b[deadlineAt:offsetAt], uint64(s.Deadline.UnixMilli()))
+	b[userAt] = byte(len(u))
+	b = append(b, u...)
 	var flags byte
 	if s.Role == user.RoleAdmin {
 		flags |= flagAdmin
@@ -71,19 +77,38 @@ func encodeRecord(s session.Session) []byte {
 		flags |= flagClient
 	}
 	b = append(b, flags)
-	b = binary.BigEndian.AppendUint64(b, uint64(s.Began.UnixMilli()))
+	b = append(b, make([]byte, timeBytes)...)
+	putUint(b[len(b)-timeBytes:], uint64(s.Began.UnixMilli()))
 	b = appendShort(b, s.Username)
 	b = appendShort(b, string(s.IP.AsSlice()))
-	b = appendShort(b, s.Device.Browser)
-	b = appendShort(b, s.Device.OS)
+	b = appendName(b, s.Device.Browser)
+	b = appendName(b, s.Device.OS)
 	if flags&flagClient != 0 {
 		b = appendShort(b, s.Client)
 	}
 	if flags&flagBearer != 0 {
 		b = session.AppendRefresh(b, s.Refresh)
 	}
-	binary.BigEndian.PutUint16(b[33:], uint16(len(b)))
+	binary.BigEndian.PutUint16(b[offsetAt:], uint16(len(b)))
 	return append(b, s.Data...)
+}
+
+// timeBytes is what a time takes, in ms since 1970 and for some 4,000 years.
+const timeBytes = 6
+
+// putUint writes the last bytes of n.
+func putUint(b []byte, n uint64) {
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = byte(n)
+		n >>= 8
+	}
+}
+
+func readUint(b []byte) (n uint64) {
+	for _, one := range b {
+		n = n<<8 | uint64(one)
+	}
+	return n
 }
 
 func appendShort(b []byte, s string) []byte {
@@ -97,32 +122,32 @@ func decodeRecord(id session.ID, b []byte) (session.Session, error) {
 	if len(b) < headLength || b[0] != recordVersion {
 		return session.Session{}, fmt.Errorf("%w: not a version %d record", session.ErrUnreadable, recordVersion)
 	}
-	offset := int(binary.BigEndian.Uint16(b[33:]))
+	offset := int(binary.BigEndian.Uint16(b[offsetAt:]))
 	if offset > len(b) || offset < headLength-1 {
 		return session.Session{}, fmt.Errorf("%w: damaged head", session.ErrUnreadable)
 	}
-	idle := binary.BigEndian.Uint64(b[17:])
+	idle := readUint(b[idleAt:deadlineAt])
 	s := session.Session{
 		ID: id,
 		Epoch: user.Epoch{
 			All:  binary.BigEndian.Uint32(b[1:]),
 			User: binary.BigEndian.Uint32(b[5:]),
 		},
-		LastSeen: unixMilli(b[9:]),
+		LastSeen: readTime(b[seenAt:]),
 		Idle:     time.Duration(idle) * time.Millisecond,
-		Deadline: unixMilli(b[25:]),
+		Deadline: readTime(b[deadlineAt:]),
 		Role:     user.RoleUser,
 	}
 	if len(b) > offset {
 		s.Data = b[offset:]
 	}
-	r := newFields(b[35:offset])
-	s.User = user.ID(r.short())
+	r := newFields(b[userAt:offset])
+	s.User = unpackUser(r.short())
 	flags := r.take(1)
-	began := r.take(8)
+	began := r.take(timeBytes)
 	s.Username = r.short()
 	ip := r.short()
-	s.Device = session.Device{Browser: r.short(), OS: r.short()}
+	s.Device = session.Device{Browser: r.name(), OS: r.name()}
 	if flags != nil && flags[0]&flagClient != 0 {
 		s.Client = r.short()
 	}
@@ -141,7 +166,7 @@ func decodeRecord(id session.ID, b []byte) (session.Session, error) {
 		s.Role = user.RoleAdmin
 	}
 	s.Remember = flags[0]&flagRemember != 0
-	s.Began = unixMilli(began)
+	s.Began = readTime(began)
 	if ip != "" {
 		addr, ok := netip.AddrFromSlice([]byte(ip))
 		if !ok {
@@ -152,8 +177,10 @@ func decodeRecord(id session.ID, b []byte) (session.Session, error) {
 	return s, nil
 }
 
-func unixMilli(b []byte) time.Time {
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(b)))
+// readTime takes the sign from the first bit.
+func readTime(b []byte) time.Time {
+	const unused = 64 - 8*timeBytes
+	return time.UnixMilli(int64(readUint(b[:timeBytes])<<unused) >> unused)
 }
 
 // fields takes length-prefixed text off the front of b. The texts are parts of

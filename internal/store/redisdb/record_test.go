@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,27 +46,57 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 }
 
-// beforeBearers is sample, of a user with another id, as it was written when
-// there was no other carrier than the cookie.
-const beforeBearers = "010000000300011170000001a0c45156db000000000036ee80000001a0c6e39a7b005d" +
-	"16303132333435363738396162636465666768696a3132" + "03000001a0c4506c7b" +
-	"05616c696365" + "04c0000207" + "064368726f6d65" + "0757696e646f7773" + "64617461"
+// written is sample, of a user with another id, as it was written when this
+// version of the record began: sessions outlive programs.
+const written = "02" + "00000003" + "00011170" + "01a0c45156db" + "000036ee80" + "01a0c6e39a7b" + "0041" +
+	"10d35db7e39ebbf3d69b71d79f8218a39f" + "03" + "01a0c4506c7b" +
+	"05616c696365" + "04c0000207" + "80" + "97" + "64617461"
 
-// Nodes of both versions can be up at once: neither loses a session in a cookie
-// to the other, and it takes no more room than it did.
-func TestI12_RecordFromBeforeBearers(t *testing.T) {
-	old, err := hex.DecodeString(beforeBearers)
+func TestRecordStaysReadable(t *testing.T) {
+	old, err := hex.DecodeString(written)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := sample()
-	want.User = "0123456789abcdefghij12"
+	want.User = "0123456789abcdefghijnw"
 	got, err := decodeRecord(want.ID, old)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
 	}
 	if again := encodeRecord(want); !bytes.Equal(again, old) {
 		t.Errorf("written now %x\nwritten before %x", again, old)
+	}
+}
+
+// A name in a record is a number: another name in its place would be another
+// device in somebody's list.
+func TestNamesKeepTheirNumbers(t *testing.T) {
+	for n, name := range map[byte]string{0x80: "Chrome", 0x88: "KakaoTalk", 0x97: "Windows", 0xa0: "Harmony"} {
+		if got := names[n-firstName]; got != name {
+			t.Errorf("number %#x is %q, was %q", n, got, name)
+		}
+	}
+	if len(nameNumber) != len(names) || len(names) > 0x100-firstName {
+		t.Errorf("%d names, %d of them different, room for %d", len(names), len(nameNumber), 0x100-firstName)
+	}
+}
+
+// Every name a record can hold comes back, also one that the table lacks and one
+// that is too long to be kept whole.
+func TestRecordNames(t *testing.T) {
+	long := strings.Repeat("x", 200)
+	for have, want := range map[string]string{"": "", "Chrome": "Chrome", "Lynx": "Lynx", long: long[:127]} {
+		s := sample()
+		s.Device = session.Device{Browser: have, OS: have}
+		got, err := decodeRecord(s.ID, encodeRecord(s))
+		if err != nil || got.Device.Browser != want || got.Device.OS != want {
+			t.Errorf("%.10q: got %+v, %v", have, got.Device, err)
+		}
+	}
+	b := encodeRecord(sample())
+	b[bytes.IndexByte(b, 0x97)] = 0xff // a name of a newer program
+	if _, err := decodeRecord(session.IDOf("t"), b); !errors.Is(err, session.ErrUnreadable) {
+		t.Errorf("a name that nobody knows: %v", err)
 	}
 }
 

@@ -65,7 +65,7 @@ func isForAll(e session.Entry) bool { return e.Session == "" && e.User == "" }
 func (s *Store) replaySome(ctx context.Context, seq int64, entries []session.Entry) (done bool, err error) {
 	args := []any{s.longest.Milliseconds(), epochMemory.Milliseconds(), seq, entries[len(entries)-1].Seq}
 	for _, e := range entries {
-		args = append(args, string(e.Session), string(e.User), e.Epoch.User, string(cmp.Or(e.Keep, e.Why.Successor)), string(e.Why.Reason), e.At.UnixMilli())
+		args = append(args, packID(e.Session), packUser(e.User), e.Epoch.User, packID(cmp.Or(e.Keep, e.Why.Successor)), string(e.Why.Reason), e.At.UnixMilli())
 	}
 	err = s.client.do(ctx, func(c boundConn) error {
 		done, err = redis.Bool(c.eval(replayScript, args...))
@@ -104,12 +104,12 @@ func (s *Store) replayAll(ctx context.Context, seq int64, e session.Entry) (done
 // the greatest epoch of everyone that it knows.
 func (s *Store) Position(ctx context.Context) (seq int64, all uint32, err error) {
 	err = s.client.do(ctx, func(c boundConn) error {
-		p, err := positionOf(c)
+		p, err := positionOf(c, s.keys)
 		if err != nil {
 			return err
 		}
 		seq = p.seq
-		n, err := redis.Uint64(c.Do("GET", "e"))
+		n, err := redis.Uint64(c.Do("GET", s.keys.everyone()))
 		if errors.Is(err, redis.ErrNil) {
 			err = nil
 		}
@@ -124,7 +124,7 @@ func (s *Store) Position(ctx context.Context) (seq int64, all uint32, err error)
 // way at this moment is not stopped by an end of its user; the end of everyone
 // has to come after.
 func (s *Store) ForgetEpochs(ctx context.Context) error {
-	return s.scanKeys(ctx, "e:*", func(keys []string) error {
+	return s.scanKeys(ctx, s.keys.epochs()+"*", func(keys []string) error {
 		return s.client.do(ctx, func(c boundConn) error {
 			_, err := c.Do("DEL", redis.Args{}.AddFlat(keys)...)
 			return err

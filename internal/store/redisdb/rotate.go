@@ -13,7 +13,7 @@ func (s *Store) Rotate(ctx context.Context, x session.Rotate) (found session.Ses
 	var verdict error // on the token, which is no trouble with the server
 	err = s.onMaster(ctx, x.ID, func(c boundConn) error {
 		verdict = nil
-		words, err := redis.ByteSlices(c.eval(rotateScript, string(x.ID), x.Generation, x.Hash[:], x.Next[:], x.Nonce[:],
+		words, err := redis.ByteSlices(c.eval(rotateScript, packID(x.ID), x.Generation, x.Hash[:], x.Next[:], x.Nonce[:],
 			x.Now.UnixMilli(), x.Grace.Milliseconds()))
 		if err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 type Store struct {
 	dialer dialer
 	client *client
+	keys   keys
 	// longest bounds how long a tombstone without a readable deadline stays.
 	longest time.Duration
 }
@@ -51,7 +52,7 @@ func (s *Store) Follow(ctx context.Context, c Gate) error {
 	g := &gate{
 		raw:    &Store{dialer: s.dialer, client: newClient(s.dialer), longest: s.longest},
 		ledger: c.Ledger,
-		name:   c.Name,
+		name:   c.Name + layout,
 		lease:  c.Lease,
 		log:    c.Log,
 	}
@@ -92,12 +93,12 @@ func (s *Store) Ping(ctx context.Context) error {
 // Start implements session.Store.
 func (s *Store) Start(ctx context.Context, n session.Start) error {
 	return s.client.do(ctx, func(c boundConn) error {
-		words, err := redis.Strings(c.eval(startScript, string(n.Session.ID), encodeRecord(n.Session), n.Limit))
+		words, err := redis.Strings(c.eval(startScript, packID(n.Session.ID), encodeRecord(n.Session), n.Limit))
 		if err != nil {
 			return err
 		}
 		if words[0] == "limit" {
-			return &session.LimitError{Oldest: toIDs(words[1:])}
+			return &session.LimitError{Oldest: unpackIDs(words[1:])}
 		}
 		return verdict(words[0], nil)
 	})
@@ -107,7 +108,7 @@ func (s *Store) Start(ctx context.Context, n session.Start) error {
 func (s *Store) Renew(ctx context.Context, old, next session.Session) error {
 	return s.onMaster(ctx, old.ID, func(c boundConn) error {
 		return verdict(redis.String(c.eval(renewScript,
-			string(old.ID), string(next.ID), encodeRecord(next), next.LastSeen.UnixMilli())))
+			packID(old.ID), packID(next.ID), encodeRecord(next), next.LastSeen.UnixMilli())))
 	})
 }
 
@@ -154,12 +155,12 @@ func (s *Store) Save(ctx context.Context, n session.Session, data []byte, now ti
 	if data == nil {
 		data = []byte{}
 	}
-	return s.write(ctx, n.ID, string(n.ID), now.UnixMilli(), data)
+	return s.write(ctx, n.ID, packID(n.ID), now.UnixMilli(), data)
 }
 
 // Touch implements session.Store.
 func (s *Store) Touch(ctx context.Context, n session.Session, now time.Time) error {
-	return s.write(ctx, n.ID, string(n.ID), now.UnixMilli())
+	return s.write(ctx, n.ID, packID(n.ID), now.UnixMilli())
 }
 
 func (s *Store) write(ctx context.Context, id session.ID, args ...any) error {
@@ -201,7 +202,7 @@ func (s *Store) withReason(ctx context.Context, id session.ID, err error) error 
 	}
 	var stone string
 	lookup := s.client.do(ctx, func(c boundConn) (err error) {
-		stone, err = redis.String(c.Do("GET", "x:"+string(id)))
+		stone, err = redis.String(c.Do("GET", s.keys.tombstone(id)))
 		if errors.Is(err, redis.ErrNil) {
 			return nil
 		}

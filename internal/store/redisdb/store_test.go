@@ -65,9 +65,9 @@ func TestSessions(t *testing.T) {
 func overwrite(raw redis.Conn, change func([]byte) []byte) func(*testing.T, session.ID) {
 	return func(t *testing.T, id session.ID) {
 		t.Helper()
-		record, err := redis.Bytes(raw.Do("GET", "s:"+string(id)))
+		record, err := redis.Bytes(raw.Do("GET", redisdb.SessionKey(id)))
 		must(t, err)
-		_, err = raw.Do("SET", "s:"+string(id), change(record), "XX", "KEEPTTL")
+		_, err = raw.Do("SET", redisdb.SessionKey(id), change(record), "XX", "KEEPTTL")
 		must(t, err)
 	}
 }
@@ -76,7 +76,7 @@ func overwrite(raw redis.Conn, change func([]byte) []byte) func(*testing.T, sess
 func TestI12_KeyOfAnotherType(t *testing.T) {
 	s, raw := open(t)
 	id := session.IDOf("list")
-	_, err := raw.Do("RPUSH", "s:"+string(id), "x")
+	_, err := raw.Do("RPUSH", redisdb.SessionKey(id), "x")
 	must(t, err)
 	m := session.NewManager(s.Store, s.Ledger, session.Limits{}, time.Now)
 	for range 2 {
@@ -84,7 +84,7 @@ func TestI12_KeyOfAnotherType(t *testing.T) {
 			t.Errorf("check: %v, want ended", err)
 		}
 	}
-	if n, err := redis.Int(raw.Do("EXISTS", "s:"+string(id))); err != nil || n != 0 {
+	if n, err := redis.Int(raw.Do("EXISTS", redisdb.SessionKey(id))); err != nil || n != 0 {
 		t.Errorf("the key is still there: %d, %v", n, err)
 	}
 }

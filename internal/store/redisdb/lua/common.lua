@@ -1,6 +1,18 @@
 -- Functions that the scripts share. See doc.go for the keys and record.go for
 -- the layout of a record. Times are Unix milliseconds.
 
+-- The tag of all keys of this run, braces included, '' on a single server, and
+-- the names of keys, as in keys.go.
+local tag = KEYS[1] and string.match(KEYS[1], '{.-}') or ''
+local function session_key(id) return 's:' .. tag .. id end
+local function stone_key(id) return 'x:' .. tag .. id end
+local function index_key(user)
+  if #user == 16 then user = string.sub(user, 1, 13) end
+  return 'u' .. tag .. user
+end
+local function epoch_key(user) return 'e:' .. tag .. user end
+local function one_key(name) return name .. tag end
+
 -- The server's own clock: the one that expires keys.
 local function server_now()
   local t = redis.call('TIME')
@@ -10,20 +22,20 @@ end
 -- The record of a session; nil if there is none, '' if the key holds something
 -- that is not a string.
 local function get(id)
-  local rec = redis.pcall('GET', 's:' .. id)
+  local rec = redis.pcall('GET', session_key(id))
   if type(rec) == 'table' then return '' end
   return rec or nil
 end
 
 -- The head of a record, or nil if this version cannot read it.
 local function head(rec)
-  if #rec < 36 or string.byte(rec, 1) ~= 1 then return nil end
-  local all, own, seen, idle, deadline, offset = struct.unpack('>I4I4I8I8I8I2', rec, 2)
-  local n = string.byte(rec, 36)
-  if offset > #rec or 36 + n > offset then return nil end
+  if #rec < 29 or string.byte(rec, 1) ~= 2 then return nil end
+  local all, own, seen, idle, deadline, offset = struct.unpack('>I4I4I6I5I6I2', rec, 2)
+  local n = string.byte(rec, 29)
+  if offset > #rec or 29 + n > offset then return nil end
   return {
     all = all, own = own, seen = seen, idle = idle, deadline = deadline,
-    offset = offset, user = string.sub(rec, 37, 36 + n),
+    offset = offset, user = string.sub(rec, 30, 29 + n),
     ends = math.min(seen + idle, deadline),
   }
 end
@@ -32,19 +44,33 @@ local function epoch(key)
   return tonumber(redis.call('GET', key) or '0')
 end
 
+-- The record with the time of the latest sight in it.
+local function seen_at(rec, seen)
+  return string.sub(rec, 1, 9) .. struct.pack('>I6', seen) .. string.sub(rec, 16)
+end
+
+-- The score of what ends at ms: whole seconds, rounded up, take half the room.
+local function score(ms) return math.ceil(ms / 1000) end
+
 -- Drops from the index of a user what the server has expired already.
 local function drop_expired(user)
-  redis.call('ZREMRANGEBYSCORE', 'u:' .. user, '-inf', server_now())
+  redis.call('ZREMRANGEBYSCORE', index_key(user), '-inf', math.floor(server_now() / 1000))
 end
 
 -- Adds a session to its user's index, which lives as long as its longest
 -- session can.
 local function index(user, id, ends, deadline)
-  local key = 'u:' .. user
+  local key = index_key(user)
   drop_expired(user)
-  redis.call('ZADD', key, ends, id)
+  redis.call('ZADD', key, score(ends), id)
   redis.call('PEXPIREAT', key, deadline, 'NX')
   redis.call('PEXPIREAT', key, deadline, 'GT')
+end
+
+-- Writes the record of a session that lives on.
+local function keep_alive(id, h, rec, ends)
+  redis.call('SET', session_key(id), rec, 'XX', 'PXAT', ends)
+  redis.call('ZADD', index_key(h.user), 'XX', 'GT', score(ends), id)
 end
 
 -- Ends a session whose record is rec: tombstone, record, index, in the order in
@@ -60,10 +86,10 @@ local function kill(id, rec, reason, now, keep)
   else
     till = server_now() + keep
   end
-  redis.call('SET', 'x:' .. id, reason, 'PXAT', till)
-  redis.call('DEL', 's:' .. id)
-  if h then redis.call('ZREM', 'u:' .. h.user, id) end
-  redis.call('PUBLISH', 'ended', id .. ' ' .. string.match(reason, '^%a*'))
+  redis.call('SET', stone_key(id), reason, 'PXAT', till)
+  redis.call('DEL', session_key(id))
+  if h then redis.call('ZREM', index_key(h.user), id) end
+  redis.call('PUBLISH', 'ended', string.match(reason, '^%a*') .. ' ' .. id)
   return alive
 end
 
@@ -80,8 +106,8 @@ end
 -- the renewal is still under way and only the ledger's word of it has got here,
 -- it is told for what reason it comes too late.
 local function successor(id, reason)
-  local stone = redis.call('GET', 'x:' .. id)
-  if stone == 'replaced' then redis.call('SET', 'x:' .. id, for_good(reason), 'KEEPTTL') end
+  local stone = redis.call('GET', stone_key(id))
+  if stone == 'replaced' then redis.call('SET', stone_key(id), for_good(reason), 'KEEPTTL') end
   if stone and #stone > 9 and string.sub(stone, 1, 9) == 'replaced:' then return string.sub(stone, 10) end
 end
 
@@ -92,6 +118,6 @@ local function kept(h, own) return h.own >= own - 1 end
 
 -- Moves a kept session on to its user's new epoch.
 local function move_on(id, h, own)
-  redis.call('SETRANGE', 's:' .. id, 5, struct.pack('>I4', math.max(h.own, own)))
+  redis.call('SETRANGE', session_key(id), 5, struct.pack('>I4', math.max(h.own, own)))
 end
 

@@ -3,5 +3,5 @@
 -- in a snapshot, is worth nothing. See serverOf in dial.go.
 local info = redis.call('INFO', 'server', 'replication')
 local server = string.match(info, 'run_id:(%w+)') .. string.match(info, 'master_replid:(%w+)')
-redis.call('SET', 'ending', server, 'PX', ARGV[1])
+redis.call('SET', one_key('ending'), server, 'PX', ARGV[1])
 return 1

@@ -8,15 +8,15 @@ if there == rec then return 'ok' end
 local was = get(old)
 local w = was and head(was)
 if was and (not w or w.ends <= now) then return 'ended' end
-if not was and redis.call('GET', 'x:' .. old) ~= 'replaced' then return 'ended' end
-if there or redis.call('EXISTS', 'x:' .. id) == 1 then return 'exists' end
+if not was and redis.call('GET', stone_key(old)) ~= 'replaced' then return 'ended' end
+if there or redis.call('EXISTS', stone_key(id)) == 1 then return 'exists' end
 local h = head(rec)
-if epoch('e') > h.all or epoch('e:' .. h.user) > h.own then return 'epoch' end
+if epoch(one_key('e')) > h.all or epoch(epoch_key(h.user)) > h.own then return 'epoch' end
 if was then
   kill(old, was, 'replaced:' .. id, now, 0)
 else
-  redis.call('SET', 'x:' .. old, 'replaced:' .. id, 'KEEPTTL')
+  redis.call('SET', stone_key(old), 'replaced:' .. id, 'KEEPTTL')
 end
 index(h.user, id, h.ends, h.deadline)
-redis.call('SET', 's:' .. id, rec, 'NX', 'PXAT', h.ends)
+redis.call('SET', session_key(id), rec, 'NX', 'PXAT', h.ends)
 return 'ok'

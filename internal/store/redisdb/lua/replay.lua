@@ -5,7 +5,7 @@
 -- (with the id that comes after in the place of the one to keep) does not reach
 -- the session that came after, nor one that is about to come.
 -- Returns 0, and does nothing, if the position is another.
-if (redis.call('GET', 'seq') or '0') ~= ARGV[3] then return 0 end
+if (redis.call('GET', one_key('seq')) or '0') ~= ARGV[3] then return 0 end
 local keep, memory = tonumber(ARGV[1]), ARGV[2]
 
 local function replay_session(id, renewed, reason, at)
@@ -22,8 +22,8 @@ local function replay_session(id, renewed, reason, at)
 end
 
 local function replay_user(user, n, stays, reason, at)
-  if epoch('e:' .. user) < n then redis.call('SET', 'e:' .. user, n, 'PX', memory) end
-  for _, id in ipairs(redis.call('ZRANGE', 'u:' .. user, 0, -1)) do
+  if epoch(epoch_key(user)) < n then redis.call('SET', epoch_key(user), n, 'PX', memory) end
+  for _, id in ipairs(redis.call('ZRANGE', index_key(user), 0, -1)) do
     local rec = get(id)
     local h = rec and head(rec)
     if h and id == stays and kept(h, n) then
@@ -42,5 +42,5 @@ for i = 5, #ARGV, 6 do
     replay_user(user, tonumber(n), stays, reason, tonumber(at))
   end
 end
-redis.call('SET', 'seq', ARGV[4])
+redis.call('SET', one_key('seq'), ARGV[4])
 return 1

@@ -12,7 +12,7 @@ if not h then return {'unreadable'} end
 if h.ends <= now then return {'ended'} end
 
 -- What record.go says of refresh tokens: 92 bytes, the last before the data.
-local flags_at, at = 37 + #h.user, h.offset - 91
+local flags_at, at = 30 + #h.user, h.offset - 91
 if flags_at >= at or bit.band(string.byte(rec, flags_at), 4) == 0 then return {'token'} end
 local current, rotated, current_hash, previous_hash = struct.unpack('>I4I8c32c32', rec, at)
 
@@ -20,11 +20,10 @@ if generation > current then return {'token'} end
 if generation == current and hash == current_hash then
   local seen = math.max(h.seen, now)
   local ends = math.min(seen + h.idle, h.deadline)
-  rec = string.sub(rec, 1, 9) .. struct.pack('>I8', seen) .. string.sub(rec, 18, at - 1) ..
+  rec = string.sub(seen_at(rec, seen), 1, at - 1) ..
     struct.pack('>I4I8', current + 1, now) .. successor_hash .. current_hash .. nonce ..
     string.sub(rec, h.offset + 1)
-  redis.call('SET', 's:' .. id, rec, 'XX', 'PXAT', ends)
-  redis.call('ZADD', 'u:' .. h.user, 'XX', 'GT', ends, id)
+  keep_alive(id, h, rec, ends)
   return {'ok', rec}
 end
 if generation + 1 == current and hash == previous_hash and now < rotated + grace then return {'ok', rec} end

@@ -8,8 +8,7 @@ local h = head(rec)
 if not h or h.ends <= now then return 0 end
 local seen = math.max(h.seen, now)
 local ends = math.min(seen + h.idle, h.deadline)
-rec = string.sub(rec, 1, 9) .. struct.pack('>I8', seen) ..
-  string.sub(rec, 18, h.offset) .. (data or string.sub(rec, h.offset + 1))
-redis.call('SET', 's:' .. id, rec, 'XX', 'PXAT', ends)
-redis.call('ZADD', 'u:' .. h.user, 'XX', 'GT', ends, id)
+rec = seen_at(rec, seen)
+if data then rec = string.sub(rec, 1, h.offset) .. data end
+keep_alive(id, h, rec, ends)
 return 1

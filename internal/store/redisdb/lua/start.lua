@@ -5,14 +5,14 @@
 local id, rec, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local there = get(id)
 if there == rec then return {'ok'} end
-if there or redis.call('EXISTS', 'x:' .. id) == 1 then return {'exists'} end
+if there or redis.call('EXISTS', stone_key(id)) == 1 then return {'exists'} end
 local h = head(rec)
-if epoch('e') > h.all or epoch('e:' .. h.user) > h.own then return {'epoch'} end
+if epoch(one_key('e')) > h.all or epoch(epoch_key(h.user)) > h.own then return {'epoch'} end
 
 -- The sessions of the user that live at now, the one seen longest ago first.
 local function living(user, now)
   local list = {}
-  for _, one in ipairs(redis.call('ZRANGE', 'u:' .. user, 0, -1)) do
+  for _, one in ipairs(redis.call('ZRANGE', index_key(user), 0, -1)) do
     local r = get(one)
     local o = r and head(r)
     if o and o.ends > now then list[#list + 1] = {id = one, seen = o.seen} end
@@ -27,7 +27,7 @@ end
 if limit > 0 then
   drop_expired(h.user)
   -- The index lacks nobody: if it is short there is nobody to count.
-  local list = redis.call('ZCARD', 'u:' .. h.user) >= limit and living(h.user, h.seen) or {}
+  local list = redis.call('ZCARD', index_key(h.user)) >= limit and living(h.user, h.seen) or {}
   if #list >= limit then
     local reply = {'limit'}
     for i = 1, #list - limit + 1 do reply[#reply + 1] = list[i].id end
@@ -35,5 +35,5 @@ if limit > 0 then
   end
 end
 index(h.user, id, h.ends, h.deadline)
-redis.call('SET', 's:' .. id, rec, 'NX', 'PXAT', h.ends)
+redis.call('SET', session_key(id), rec, 'NX', 'PXAT', h.ends)
 return {'ok'}

@@ -1,0 +1,20 @@
+package redisdb
+
+import (
+	"gatehouse/internal/session"
+	"gatehouse/internal/user"
+)
+
+// What tests that look into Redis need to know of its layout.
+
+// SessionKey is the key of the record of a session.
+func SessionKey(id session.ID) string { return keys("").session(id) }
+
+// IndexKey is the key of the index of a user.
+func IndexKey(u user.ID) string { return keys("").index(u) }
+
+// UnpackIDs turns members of an index into ids.
+func UnpackIDs(members []string) []session.ID { return unpackIDs(members) }
+
+// Layout is behind the name of a ledger in Redis.
+const Layout = layout
