@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -185,7 +184,7 @@ func (s *scene) begin(u user.User, bearer bool) (id session.ID) {
 			id, s.tokens[started.ID] = started.ID, []string{token}
 			return err
 		}
-		id = s.newID()
+		_, id = session.NewToken(u.ID)
 		_, err := s.manager.Start(background, id, session.New{User: u}, nil)
 		return err
 	})
@@ -222,8 +221,6 @@ func (s *scene) changesUser() bool {
 	return s.has(func(r deed) bool { return r.changesPassword }) ||
 		slices.ContainsFunc(s.ends, func(e ending) bool { return e.disables || e.password })
 }
-
-func (s *scene) newID() session.ID { return session.IDOf(fmt.Sprint("token ", serial.Add(1))) }
 
 // acts returns what each actor does.
 func (s *scene) acts() (acts []func()) {
