@@ -26,9 +26,11 @@ const (
 	idleTimeout = 4 * time.Minute
 )
 
-// client is a bounded, waiting pool of connections to one Redis server.
+// client is the connections to one Redis server: a bounded, waiting pool of those
+// that one operation has at a time, and one for the GET of all checks.
 type client struct {
-	pool *pool
+	pool  *pool
+	pipes pipes
 	// generation grows when a connection turns out to be broken. Connections
 	// opened before are then not used again: a restarted server costs one
 	// failed command, not one per pooled connection.
@@ -120,6 +122,16 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time
 	if !now.Before(deadline) {
 		return nil // nobody will ask anything through it any more (boundConn), so keep it
 	}
+	if err := c.proveAgain(ctx, conn, deadline); err != nil {
+		return err
+	}
+	conn.proven = now
+	return nil
+}
+
+// proveAgain has the server of a connection that has been in use say once more
+// who it is and how far.
+func (c *client) proveAgain(ctx context.Context, conn *generationConn, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	if server, err := serverOf(boundConn{conn, deadline}); err != nil {
@@ -127,11 +139,7 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time
 	} else if server != conn.server {
 		return errStale // it has been a replica meanwhile
 	}
-	if err := c.gate.prove(ctx, conn); err != nil {
-		return err
-	}
-	conn.proven = now
-	return nil
+	return c.gate.prove(ctx, conn)
 }
 
 // boundConn is a pooled connection lent for one operation, every command of

@@ -3,6 +3,7 @@ package redisdb
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 
 	"github.com/gomodule/redigo/redis"
@@ -29,8 +30,16 @@ func dialerFor(url string) dialer {
 // oneServer is the URL of a server that stays where it is.
 type oneServer string
 
-func (url oneServer) dial(ctx context.Context) (redis.Conn, error) {
-	return redis.DialURLContext(ctx, string(url), dialWithin()...)
+func (raw oneServer) dial(ctx context.Context) (redis.Conn, error) {
+	u, err := url.Parse(string(raw))
+	if err != nil {
+		return nil, errURL
+	}
+	wire := wireDialer{}
+	if u.Scheme == "rediss" {
+		u.Scheme, wire.secure = "redis", true
+	}
+	return wire.wired(redis.DialURLContext(ctx, u.String(), dialWithin(redis.DialContextFunc(wire.dial))...))
 }
 
 func (oneServer) onChange(func()) {}
@@ -40,7 +49,6 @@ func (oneServer) confirm(context.Context) error { return nil }
 // dialWithin bounds what a connection may take where the operation does not.
 func dialWithin(more ...redis.DialOption) []redis.DialOption {
 	return append(more,
-		redis.DialConnectTimeout(opTimeout),
 		redis.DialReadTimeout(opTimeout),
 		redis.DialWriteTimeout(opTimeout))
 }

@@ -1,6 +1,10 @@
 package redisdb
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/redisstore"
@@ -8,6 +12,60 @@ import (
 
 	"gatehouse/internal/session"
 )
+
+// Find implements session.Store: one GET, and a second only for a session that
+// is not there. The GET goes through the pipe and past redisstore, whose pool of
+// one, and what its interface makes redigo allocate, would cost a check more than
+// the rest of the way. Redisstore finds where a connection is not for many.
+func (s *Store) Find(ctx context.Context, id session.ID) (session.Session, error) {
+	for range onMasterTries {
+		before := s.client.generation.Load()
+		found, err := s.find(ctx, id)
+		if err, settled := s.settle(ctx, id, before, err); settled {
+			return found, err
+		}
+	}
+	return session.Session{}, errNoMaster
+}
+
+// find returns what the record of id says; errEnded if there is none.
+func (s *Store) find(ctx context.Context, id session.ID) (session.Session, error) {
+	q, err := s.client.ask(ctx, recordPrefix, string(id))
+	switch {
+	case errors.Is(err, errNoWire):
+		return s.findAlone(ctx, id)
+	case err != nil:
+		return session.Session{}, err
+	}
+	defer q.free()
+	if !q.found {
+		return session.Session{}, errEnded
+	}
+	found, err := decodeRecord(id, q.record)
+	found.Data = bytes.Clone(found.Data) // the rest is a copy already
+	return found, err
+}
+
+// findAlone is find on a connection from the pool.
+func (s *Store) findAlone(ctx context.Context, id session.ID) (found session.Session, err error) {
+	err = s.client.do(ctx, func(c boundConn) error {
+		b, ok, err := c.find(id)
+		switch {
+		case err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE "):
+			return session.ErrUnreadable
+		case err != nil:
+			return err
+		case !ok:
+			return errEnded
+		}
+		found, err = decodeRecord(id, b)
+		return err
+	})
+	return found, err
+}
+
+// recordPrefix, with the id behind it, is the key of a record.
+const recordPrefix = "s:"
 
 // finder is redisstore, for one connection. redisstore asks a pool of redigo's
 // for a connection, without a context or a deadline. Here that pool holds one
@@ -23,7 +81,7 @@ func newFinder(c redis.Conn) *finder {
 	f.store = redisstore.NewWithPrefix(&redis.Pool{
 		MaxIdle: 1,
 		Dial:    func() (redis.Conn, error) { return f, nil },
-	}, "s:")
+	}, recordPrefix)
 	return f
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -41,6 +42,9 @@ type gate struct {
 	trusted  string   // seen, if the ledger has been asked since it came
 	refused  error    // the server and the ledger do not belong together
 	applying *catchUp // under way, or nil
+
+	// open is until when known has no objection, after started.
+	open atomic.Int64
 }
 
 const (
@@ -247,6 +251,9 @@ func (g *gate) ask(ctx context.Context) (int64, error) {
 	if began.After(g.asked) {
 		g.asked = began
 	}
+	if g.refused == nil {
+		g.open.Store(int64(g.asked.Add(g.lease).Sub(started)))
+	}
 	g.head = max(g.head, head)
 	return g.head, nil
 }
@@ -265,6 +272,15 @@ func (g *gate) known() (int64, error) {
 	return g.head, nil
 }
 
+// knows is known for those who come often: as a rule one number decides.
+func (g *gate) knows(now time.Time) error {
+	if int64(now.Sub(started)) < g.open.Load() {
+		return nil
+	}
+	_, err := g.known()
+	return err
+}
+
 // refuse shuts the gate until the program is started again: which of the two is
 // right is the operator's to say.
 func (g *gate) refuse(err error) error {
@@ -272,6 +288,7 @@ func (g *gate) refuse(err error) error {
 	defer g.mu.Unlock()
 	if g.refused == nil {
 		g.refused = err
+		g.open.Store(0)
 		g.log.Error("no session can be checked until this is settled and the program restarted", "error", err.Error())
 	}
 	return err

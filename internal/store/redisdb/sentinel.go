@@ -96,8 +96,9 @@ func (s *sentinels) dial(ctx context.Context) (redis.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := redis.DialContext(ctx, "tcp", addr, dialWithin(
-		redis.DialUsername(s.user), redis.DialPassword(s.password), redis.DialDatabase(s.database))...)
+	var wire wireDialer
+	c, err := wire.wired(redis.DialContext(ctx, "tcp", addr, dialWithin(redis.DialContextFunc(wire.dial),
+		redis.DialUsername(s.user), redis.DialPassword(s.password), redis.DialDatabase(s.database))...))
 	if err != nil {
 		return nil, err
 	}

@@ -79,8 +79,12 @@ func (s *Store) Follow(ctx context.Context, c Gate) error {
 	return ctx.Err()
 }
 
-// Close closes the connections that are not in use.
-func (s *Store) Close() error { return s.client.pool.Close() }
+// Close closes the connections that are not in use, and the others once they no
+// longer are.
+func (s *Store) Close() error {
+	s.client.pipes.close()
+	return s.client.pool.Close()
+}
 
 // Ping implements session.Store.
 func (s *Store) Ping(ctx context.Context) error {
@@ -131,25 +135,6 @@ func verdict(word string, err error) error {
 // errEnded stands for "ended, reason not looked up yet".
 var errEnded = &session.EndedError{Reason: session.Expired}
 
-// Find implements session.Store: one GET, and a second only for a session that
-// is not there.
-func (s *Store) Find(ctx context.Context, id session.ID) (found session.Session, err error) {
-	err = s.onMaster(ctx, id, func(c boundConn) error {
-		b, ok, err := c.find(id)
-		switch {
-		case err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE "):
-			return session.ErrUnreadable
-		case err != nil:
-			return err
-		case !ok:
-			return errEnded
-		}
-		found, err = decodeRecord(id, b)
-		return err
-	})
-	return found, err
-}
-
 // Save implements session.Store.
 func (s *Store) Save(ctx context.Context, n session.Session, data []byte, now time.Time) error {
 	if data == nil {
@@ -178,20 +163,35 @@ func (s *Store) write(ctx context.Context, id session.ID, args ...any) error {
 // master of this moment: to one of before, that does not know yet, a session that
 // has begun on the next looks the same. f has to be harmless to repeat.
 func (s *Store) onMaster(ctx context.Context, id session.ID, f func(boundConn) error) error {
-	for range 2 {
+	for range onMasterTries {
 		before := s.client.generation.Load()
-		err := s.withReason(ctx, id, s.client.do(ctx, f))
-		if !errors.Is(err, error(errEnded)) {
-			return err
-		}
-		if replacing := s.dialer.confirm(ctx); replacing != nil {
-			return fmt.Errorf("%w: redis: %w", session.ErrUnavailable, replacing)
-		}
-		if s.client.generation.Load() == before {
+		err := s.client.do(ctx, f)
+		if err, settled := s.settle(ctx, id, before, err); settled {
 			return err
 		}
 	}
-	return fmt.Errorf("%w: redis: %w", session.ErrUnavailable, errStale)
+	return errNoMaster
+}
+
+// onMasterTries is how often another master may be found to have come meanwhile.
+const onMasterTries = 2
+
+var errNoMaster = fmt.Errorf("%w: redis: %w", session.ErrUnavailable, errStale)
+
+// settle says what to answer where asking about the session id has come to err,
+// and whether it holds: before is the client's generation from before it was asked.
+func (s *Store) settle(ctx context.Context, id session.ID, before uint64, err error) (_ error, holds bool) {
+	if err == nil {
+		return nil, true
+	}
+	err = s.withReason(ctx, id, err)
+	if !errors.Is(err, error(errEnded)) {
+		return err, true
+	}
+	if replacing := s.dialer.confirm(ctx); replacing != nil {
+		return fmt.Errorf("%w: redis: %w", session.ErrUnavailable, replacing), true
+	}
+	return err, s.client.generation.Load() == before
 }
 
 // withReason looks up why a session ended, if that is what err says. Not
