@@ -18,3 +18,9 @@ func UnpackIDs(members []string) []session.ID { return unpackIDs(members) }
 
 // Layout is behind the name of a ledger in Redis.
 const Layout = layout
+
+// ShardedKey is the key of the record of a session in a cluster.
+func ShardedKey(id session.ID) string { return tags[id.Shard()].session(id) }
+
+// SlotOf is the slot of all keys of the shard of a session in a cluster.
+func SlotOf(id session.ID) int { return slotOf(id.Shard()) }

@@ -17,11 +17,10 @@ import (
 // the key and the rest; empty where all are on one server.
 type keys string
 
-func (k keys) session(id session.ID) string { return k.sessions() + packID(id) }
-func (k keys) sessions() string             { return "s:" + string(k) }
-func (k keys) tombstone(id session.ID) string {
-	return "x:" + string(k) + packID(id)
-}
+func (k keys) session(id session.ID) string   { return k.sessions() + packID(id) }
+func (k keys) sessions() string               { return "s:" + string(k) }
+func (k keys) tombstone(id session.ID) string { return k.tombstones() + packID(id) }
+func (k keys) tombstones() string             { return "x:" + string(k) }
 
 // index is named by so much of a user's id as fits 16 bytes with the rest of
 // what Redis adds; 13 random bytes are nobody else's either.

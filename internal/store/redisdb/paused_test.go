@@ -12,7 +12,7 @@ import (
 // the server, before the time that the command may take begins to run.
 func OpenPaused(url string, longest time.Duration, pause func(step string)) *Store {
 	d := pausedDialer{dialerFor(url), pause}
-	return &Store{dialer: d, client: newClient(d), longest: longest}
+	return onServer(d, longest)
 }
 
 // LoadScripts makes the server know every script, so that none is run by its

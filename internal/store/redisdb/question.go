@@ -55,6 +55,13 @@ func (q *question) get(prefix, rest string) {
 	q.text = append(b, "\r\n"...)
 }
 
+// get2 makes q the question for a record and its tombstone, under two keys. It finds
+// the record only if the other is missing.
+func (q *question) get2(record, tombstone string) {
+	b := append(q.text[:0], "*3\r\n"...)
+	q.text = appendBulk(appendBulk(appendBulk(b, "MGET"), record), tombstone)
+}
+
 // command makes q any command.
 func (q *question) command(cmd string, args []any) {
 	q.any = true
@@ -92,6 +99,11 @@ func (q *question) take(a *answer) error {
 	case a.kind == '$':
 		q.found = !a.null
 		q.record = append(q.record[:0], a.bulk...)
+	case a.kind == '*' && len(a.list) == 2:
+		record, there := a.list[0].([]byte)
+		_, over := a.list[1].([]byte)
+		q.found = there && !over
+		q.record = append(q.record[:0], record...)
 	default:
 		return errProtocol
 	}
