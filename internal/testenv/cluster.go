@@ -201,12 +201,13 @@ func (c *Cluster) InStep(master *RedisProc) {
 	})
 }
 
-// Move moves a slot with all its keys, as redis-cli --cluster reshard does.
+// Move moves a slot with its keys, of which there are not very many, as redis-cli
+// --cluster reshard does.
 func (c *Cluster) Move(slot int, from, to *RedisProc) error {
 	if err := c.BeginMove(slot, from, to); err != nil {
 		return err
 	}
-	if err := c.MoveKeys(slot, from, to, -1); err != nil {
+	if _, err := c.MoveKeys(slot, from, to, slots); err != nil {
 		return err
 	}
 	return c.EndMove(slot, to)
@@ -214,6 +215,11 @@ func (c *Cluster) Move(slot int, from, to *RedisProc) error {
 
 // BeginMove opens the slot on both sides. From then on both have a part of its keys.
 func (c *Cluster) BeginMove(slot int, from, to *RedisProc) error {
+	// Who takes over a slot without having heard of the move before may be given an
+	// epoch that is too low, and the slot ends up with nobody.
+	if waitUntil(c.agree) != nil {
+		return errors.New("the masters do not agree on the epoch")
+	}
 	_, err := c.Do(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", c.id(from))
 	if err == nil {
 		_, err = c.Do(from, "CLUSTER", "SETSLOT", slot, "MIGRATING", c.id(to))
@@ -221,25 +227,33 @@ func (c *Cluster) BeginMove(slot int, from, to *RedisProc) error {
 	return err
 }
 
-// MoveKeys moves at most n of the keys of an open slot; all for a negative n.
-func (c *Cluster) MoveKeys(slot int, from, to *RedisProc, n int) error {
+// agree reports whether all masters know the same epoch.
+func (c *Cluster) agree() bool {
+	epochs := map[string]bool{}
+	for _, r := range c.Masters() {
+		info, _ := redis.String(c.Do(r, "CLUSTER", "INFO"))
+		_, epoch, _ := strings.Cut(info, "cluster_current_epoch:")
+		epoch, _, _ = strings.Cut(epoch, "\r")
+		epochs[epoch] = true
+	}
+	return len(epochs) == 1
+}
+
+// MoveKeys moves at most n of the keys of an open slot, and returns how many.
+func (c *Cluster) MoveKeys(slot int, from, to *RedisProc, n int) (moved int, err error) {
 	host, port, _ := net.SplitHostPort(to.Addr())
-	for n != 0 {
-		batch := 10
-		if n > 0 {
-			batch = min(n, batch)
-			n -= batch
-		}
-		keys, err := redis.Values(c.Do(from, "CLUSTER", "GETKEYSINSLOT", slot, batch))
+	for moved < n {
+		keys, err := redis.Values(c.Do(from, "CLUSTER", "GETKEYSINSLOT", slot, min(n-moved, 10)))
 		if err != nil || len(keys) == 0 {
-			return err
+			return moved, err
 		}
 		args := append([]any{host, port, "", 0, 5000, "REPLACE", "KEYS"}, keys...)
 		if _, err := c.Do(from, "MIGRATE", args...); err != nil {
-			return err
+			return moved, err
 		}
+		moved += len(keys)
 	}
-	return nil
+	return moved, nil
 }
 
 // EndMove gives the slot, all of whose keys have been moved, to the server that has
@@ -321,7 +335,7 @@ func (c *Cluster) wait(what string, is func() bool) {
 var errLate = errors.New("it took too long")
 
 func waitUntil(is func() bool) error {
-	for deadline := time.Now().Add(startWithin); !is(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(startWithin); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			return errLate
 		}

@@ -150,7 +150,7 @@ func (c *cluster) hold(s *server) {
 		return
 	}
 	g := newGate(c.hearing, s.client, s.shards, func() shardSet { return shardSet(s.on.Load()) })
-	g.moving = c.movingPosition
+	g.moving = &moving{c}
 	s.client.gate = g
 }
 

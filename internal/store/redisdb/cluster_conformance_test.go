@@ -61,6 +61,12 @@ func TestCluster(t *testing.T) {
 	t.Run("Sessions", func(t *testing.T) {
 		storetest.RunSessions(t, func(t *testing.T) storetest.Sessions { return clustered(t, c) })
 	})
+	t.Run("SessionsWhileSlotsMove", func(t *testing.T) {
+		began, m := time.Now(), keepMoving(t, c)
+		storetest.RunSessions(t, func(t *testing.T) storetest.Sessions { return clustered(t, c) })
+		m.halt()
+		t.Logf("%d slots were moved in %v", m.moves, time.Since(began).Round(time.Millisecond))
+	})
 	t.Run("Limiter", func(t *testing.T) {
 		storetest.RunLimiter(t, func(t *testing.T, now func() time.Time) limit.Limiter {
 			store := redisdb.Open(c.URL(), longest)

@@ -25,8 +25,9 @@ type gate struct {
 	raw    []*Store // one for each shard, on the same server without a gate: for applying
 	// on are the shards that are on the server, as far as this node knows.
 	on func() shardSet
-	// moving is asked how far a shard is that is being moved to another server.
-	moving func(context.Context, *Store) (position, error)
+	// moving is asked about shards that are being moved to another server; nil where
+	// that cannot be.
+	moving *moving
 
 	// since is when a shard came to the server, after started: no proof from before
 	// counts.
@@ -185,12 +186,13 @@ func (g *gate) examine(ctx context.Context, c *generationConn, on shardSet, leas
 
 // passesMoving reports whether a shard that is being moved has applied all that
 // concerns it up to least. Its position cannot be moved along meanwhile, because
-// nothing can be written, so the ledger is asked whether anything is missing.
+// nothing can be written, so the ledger is asked what there was since. Of an end of
+// a session it can be seen that it has been carried out.
 func (g *gate) passesMoving(ctx context.Context, s *Store, least int64) bool {
 	if g.moving == nil {
 		return false
 	}
-	p, err := g.moving(ctx, s)
+	p, err := g.moving.position(ctx, s)
 	if err != nil || p.ledger != g.name {
 		return false
 	}
@@ -212,7 +214,7 @@ func (g *gate) passesMoving(ctx context.Context, s *Store, least int64) bool {
 			done.upTo = least
 		}
 		for _, e := range entries {
-			if s.concerns(e) && e.Seq <= least {
+			if s.concerns(e) && e.Seq <= least && !g.moving.applied(ctx, s, e) {
 				return false
 			}
 			done.upTo = e.Seq

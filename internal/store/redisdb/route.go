@@ -231,22 +231,3 @@ func (route) onChange(func()) {}
 
 // confirm implements dialer.
 func (r route) confirm(ctx context.Context) error { return r.cluster.confirm(ctx, r.shard) }
-
-// movingPosition returns how far a shard is that is being moved.
-func (c *cluster) movingPosition(ctx context.Context, s *Store) (p position, err error) {
-	three := make([]any, 3)
-	for i, key := range []string{s.keys.seq(), s.keys.ledger(), s.keys.ending()} {
-		err := route{c, s.shard}.doRaw(ctx, func(b boundConn) error {
-			value, err := redis.Bytes(b.Do("GET", key))
-			if errors.Is(err, redis.ErrNil) {
-				err = nil
-			}
-			three[i] = value
-			return err
-		})
-		if err != nil {
-			return p, err
-		}
-	}
-	return scanPosition(three)
-}

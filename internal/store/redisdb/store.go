@@ -282,7 +282,7 @@ func (s *Store) onMaster(ctx context.Context, id session.ID, f func(boundConn) e
 }
 
 // onMasterTries is how often another master may be found to have come meanwhile.
-const onMasterTries = 2
+const onMasterTries = 4
 
 var errNoMaster = fmt.Errorf("%w: redis: %w", session.ErrUnavailable, errStale)
 
