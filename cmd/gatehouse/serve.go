@@ -41,7 +41,8 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	log := p.logger(conf.LogJSON)
+	log, flush := p.logger(conf.LogJSON)
+	defer flush()
 	for _, name := range conf.Unknown {
 		log.Warn("not a setting of this program; is it misspelt?", "variable", name)
 	}
@@ -235,11 +236,15 @@ func (s *stores) warn(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-func (p program) logger(json bool) *slog.Logger {
+// logger returns the log of the server, and what writes all of it that has been
+// gathered so far.
+func (p program) logger(json bool) (log *slog.Logger, flush func()) {
+	b := newLogBuffer(p.stderr)
+	var h slog.Handler = slog.NewTextHandler(b, nil)
 	if json {
-		return slog.New(slog.NewJSONHandler(p.stderr, nil))
+		h = slog.NewJSONHandler(b, nil)
 	}
-	return slog.New(slog.NewTextHandler(p.stderr, nil))
+	return slog.New(promptHandler{h, b}), b.flush
 }
 
 // serveUntil serves until ctx ends and then lets the requests in flight finish.

@@ -15,8 +15,8 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // all, is thrown away (I1).
 func (s *Server) page(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var a answer
-		err := h(&a, r)
+		a := answers.Get().(*answer)
+		err := h(a, r)
 		if err == nil {
 			err = s.cookies.Commit(r.Context())
 		}
@@ -37,13 +37,11 @@ type answer struct {
 	body   *bytes.Buffer // nil: empty
 }
 
+// answers are kept, empty, for the next pages.
+var answers = sync.Pool{New: func() any { return &answer{header: http.Header{}} }}
+
 // Header implements http.ResponseWriter.
-func (a *answer) Header() http.Header {
-	if a.header == nil {
-		a.header = http.Header{}
-	}
-	return a.header
-}
+func (a *answer) Header() http.Header { return a.header }
 
 // WriteHeader implements http.ResponseWriter; the first call counts.
 func (a *answer) WriteHeader(status int) {
@@ -62,8 +60,9 @@ func (a *answer) Write(b []byte) (int, error) {
 }
 
 func (a *answer) send(w http.ResponseWriter) {
+	h := w.Header()
 	for name, values := range a.header {
-		w.Header()[name] = values
+		h[name] = values
 	}
 	a.WriteHeader(http.StatusOK)
 	w.WriteHeader(a.status)
@@ -72,13 +71,21 @@ func (a *answer) send(w http.ResponseWriter) {
 	}
 }
 
-// free gives the body back. Nobody may use a after that.
+// free gives a and its body back. Nobody may use either after that.
 func (a *answer) free() {
 	if a.body != nil {
 		keepBuffer(a.body)
 	}
-	*a = answer{}
+	if len(a.header) > maxKeptHeaders { // a map never shrinks
+		return
+	}
+	clear(a.header) // the values are those of the answer that was sent
+	a.status, a.body = 0, nil
+	answers.Put(a)
 }
+
+// maxKeptHeaders is more than any page sets.
+const maxKeptHeaders = 16
 
 // buffers are kept for the next pages, each of tens of kilobytes.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}

@@ -147,11 +147,12 @@ func (s *Server) apiLogout(w http.ResponseWriter, r *http.Request) error {
 
 // apiMe says whose session the request carries.
 func (s *Server) apiMe(w http.ResponseWriter, r *http.Request) error {
-	u, err := s.UserStore.ByID(r.Context(), me(r).User)
+	mine := me(r) // what it says of the account is true: a change would have ended it
+	name, err := s.names.of(r.Context(), mine.User)
 	if err != nil {
 		return err
 	}
-	return reply(w, http.StatusOK, meView(u, me(r).ID))
+	return reply(w, http.StatusOK, apiMe{mine.Username, name, mine.Role, mine.ID})
 }
 
 type passwordBody struct {

@@ -190,9 +190,12 @@ type apiEvents struct {
 	Next   *string    `json:"next"`
 }
 
+// jsonType is shared by all answers, as what headers sets.
+var jsonType = []string{"application/json"}
+
 // reply answers with JSON.
 func reply(w http.ResponseWriter, status int, v any) error {
-	w.Header().Set("Content-Type", "application/json")
+	w.Header()["Content-Type"] = jsonType
 	w.WriteHeader(status)
 	return json.NewEncoder(w).Encode(v)
 }

@@ -90,7 +90,7 @@ func (s *Server) sendPortion(w http.ResponseWriter, r *http.Request, out *auditT
 
 // breakOff ends the connection in the middle of the answer.
 func (s *Server) breakOff(r *http.Request, err error) {
-	s.Log.WarnContext(r.Context(), "audit log: export broken off", "request", exchangeOf(r.Context()).id, "error", err.Error())
+	s.Log.WarnContext(r.Context(), "audit log: export broken off", "request", exchangeOf(r.Context()).requestID(), "error", err.Error())
 	panic(http.ErrAbortHandler)
 }
 

@@ -21,7 +21,7 @@ func (s *Server) base(r *http.Request, title, section string) Base {
 		Lang:      x.lang,
 		Title:     title,
 		Path:      r.URL.RequestURI(),
-		RequestID: x.id,
+		RequestID: x.requestID(),
 		Now:       s.Now(),
 		Section:   section,
 	}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -47,26 +46,23 @@ func showsToken(r *http.Request) bool {
 // carriedByToken is carried for the header Authorization. The token says which
 // session it is, and whether that lives the store says, as for a cookie; so does
 // the role.
-func (s *Server) carriedByToken(r *http.Request) (context.Context, error) {
+func (s *Server) carriedByToken(r *http.Request, v *session.Visit) error {
 	text, err := accessToken(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	says, err := s.Verifier.Verify(r.Context(), text)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	ctx, err := s.Sessions.LoadBearer(r.Context(), says.Session)
-	if errors.Is(err, session.ErrCarrier) {
-		return nil, &token.RefusedError{Reason: "it names a session in a cookie"}
+	err = s.Sessions.EnterBearer(says.Session, says.User, v)
+	switch {
+	case errors.Is(err, session.ErrCarrier):
+		return &token.RefusedError{Reason: "it names a session in a cookie"}
+	case errors.Is(err, session.ErrUser):
+		return &token.RefusedError{Reason: "it names a session of another user"}
 	}
-	if err != nil {
-		return nil, err
-	}
-	if mine, _ := session.FromContext(ctx); mine.User != says.User {
-		return nil, &token.RefusedError{Reason: "it names a session of another user"}
-	}
-	return ctx, nil
+	return err
 }
 
 // forget leaves nothing of the request's session, which has ended: neither to

@@ -199,7 +199,7 @@ func TestBearerI8_UseKeepsTheSession(t *testing.T) {
 	h.keep(h.spend(h.refresh))
 	w.clock.advance(31 * time.Second)
 	var ended *session.EndedError
-	if _, err := w.Sessions.LoadBearer(t.Context(), h.id); !errors.As(err, &ended) { // before anything is done for it
+	if err := w.Sessions.EnterBearer(h.id, began.User, &session.Visit{Context: t.Context()}); !errors.As(err, &ended) { // before anything is done for it
 		t.Errorf("loaded past its deadline: %v", err)
 	}
 	h.isOut("unused", session.Expired)

@@ -45,26 +45,32 @@ func (s *Server) recognise(next http.Handler) http.Handler {
 	})
 }
 
-// carried checks the session that r carries and returns a context that carries
-// it. Here alone is decided which session a request of a page or of the API
-// belongs to: on the API by the header Authorization, if there is one, and else
-// by its cookie. session.ErrNone, *session.EndedError, session.ErrUnavailable;
-// with the header also token.ErrToken.
-func (s *Server) carried(r *http.Request) (context.Context, error) {
+// carried checks the session that r carries and fills v with it. Here alone is
+// decided which session a request of a page or of the API belongs to: on the API
+// by the header Authorization, if there is one, and else by its cookie.
+// session.ErrNone, *session.EndedError, session.ErrUnavailable; with the header
+// also token.ErrToken.
+func (s *Server) carried(r *http.Request, v *session.Visit) error {
 	if exchangeOf(r.Context()).byToken {
-		return s.carriedByToken(r)
+		return s.carriedByToken(r, v)
 	}
-	return s.cookies.Load(r)
+	return s.cookies.Enter(r, v)
 }
 
 // withSession returns r with its live session in the context, or r and an error.
 func (s *Server) withSession(r *http.Request) (*http.Request, error) {
-	ctx, err := s.carried(r)
-	if err != nil {
+	x := exchangeOf(r.Context())
+	v := &x.Visit
+	if r.Context() != context.Context(x) || v.ID() != "" { // not ours to fill, or filled
+		v = &session.Visit{Context: r.Context()}
+	}
+	if err := s.carried(r, v); err != nil {
 		return r, err
 	}
-	r = r.WithContext(ctx)
-	exchangeOf(ctx).session = me(r).ID
+	if v != &x.Visit {
+		r = r.WithContext(v)
+	}
+	x.session = v.ID()
 	return r, nil
 }
 

@@ -55,7 +55,7 @@ func (s *Server) recover(next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(p)
 			default:
-				s.Log.ErrorContext(r.Context(), "panic", "request", exchangeOf(r.Context()).id, "stack", string(debug.Stack()))
+				s.Log.ErrorContext(r.Context(), "panic", "request", exchangeOf(r.Context()).requestID(), "stack", string(debug.Stack()))
 				s.fail(w, r, fmt.Errorf("panic: %v", p))
 			}
 		}()

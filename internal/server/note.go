@@ -23,7 +23,7 @@ func (s *Server) note(r *http.Request, e audit.Event) {
 		e.Device = deviceOf(r.UserAgent()).String()
 	}
 	if err := s.Audit.Append(context.WithoutCancel(r.Context()), e); err != nil {
-		s.Log.ErrorContext(r.Context(), "audit log", "request", x.id, "kind", e.Kind, "user", e.User, "error", err.Error())
+		s.Log.ErrorContext(r.Context(), "audit log", "request", x.requestID(), "kind", e.Kind, "user", e.User, "error", err.Error())
 	}
 }
 

@@ -66,7 +66,7 @@ func (s *Server) sendProblem(w http.ResponseWriter, r *http.Request, k kind, err
 		Title:    t.forProgram(k.key + "_title"),
 		Status:   k.status,
 		Detail:   t.forProgram(k.key+"_text", t.placeholders(err)...),
-		Instance: exchangeOf(r.Context()).id,
+		Instance: exchangeOf(r.Context()).requestID(),
 		Errors:   s.explain(t, err),
 	}
 	var ended *session.EndedError

@@ -13,8 +13,7 @@ import (
 func (s *Server) routes() *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(
-		s.begin, // first: request id, client address, log line
-		s.headers,
+		s.headers, // behind begin: request id, client address, log line
 		s.recover,
 		s.cors,
 		s.limitBody,

@@ -80,7 +80,7 @@ var access = map[string]struct{ stranger, user, admin string }{
 // walkRoutes calls f with every route of the router, static files once.
 func walkRoutes(t *testing.T, s *Server, f func(method, pattern string)) {
 	t.Helper()
-	err := chi.Walk(s.handler.(*chi.Mux), func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+	err := chi.Walk(s.router, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		if pattern == staticPrefix+"*" && method != "GET" {
 			return nil // Handle registers every method
 		}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-chi/chi/v5"
+
 	"gatehouse/internal/audit"
 	"gatehouse/internal/limit"
 	"gatehouse/internal/oauth"
@@ -55,12 +57,14 @@ type Config struct {
 type Server struct {
 	Config
 	cookies *session.Cookies
+	names   *names
 	noted   limit.Limiter // how often visitors may appear in the audit log
 	origin  *originCheck
 	texts   translators
 	views   *views
 	assets  *static
-	handler http.Handler
+	router  *chi.Mux
+	handler http.Handler // router, and what stands in front of it
 
 	document []byte // the OpenAPI document
 
@@ -74,6 +78,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		Config:  c,
 		cookies: session.NewCookies(c.Sessions, c.CookieName, c.Secure),
+		names:   newNames(c.UserStore),
 		noted:   limit.NewMemory(0, c.Now),
 		origin:  newOriginCheck(c.PublicURL),
 		slots:   make(chan struct{}, atOnceAfterwards),
@@ -101,7 +106,8 @@ func New(c Config) (*Server, error) {
 	if s.document, err = readOpenAPI(c.Web); err != nil {
 		return nil, err
 	}
-	s.handler = s.routes()
+	s.router = s.routes()
+	s.handler = s.begin(s.router)
 	return s, nil
 }
 

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -19,7 +18,7 @@ func (s *Server) startSession(w http.ResponseWriter, r *http.Request, n session.
 	if !s.origin.allows(r) { // for an access token checkOrigin makes an exception
 		return errCrossOrigin
 	}
-	_, err := s.start(r, n, s.cookies.Load, func(n session.New) (session.Session, error) {
+	_, err := s.start(r, n, s.cookies.Enter, func(n session.New) (session.Session, error) {
 		return s.cookies.Start(r.Context(), w, n)
 	})
 	return err
@@ -43,7 +42,7 @@ func (s *Server) startBearer(r *http.Request, n session.New) (*apiTokens, error)
 }
 
 // start ends the session that previous finds and begins n by begin.
-func (s *Server) start(r *http.Request, n session.New, previous func(*http.Request) (context.Context, error), begin func(session.New) (session.Session, error)) (session.Session, error) {
+func (s *Server) start(r *http.Request, n session.New, previous func(*http.Request, *session.Visit) error, begin func(session.New) (session.Session, error)) (session.Session, error) {
 	if err := s.endPrevious(r, n.User, previous); err != nil {
 		return session.Session{}, err
 	}
@@ -65,8 +64,9 @@ func (s *Server) start(r *http.Request, n session.New, previous func(*http.Reque
 	return started, nil
 }
 
-func (s *Server) endPrevious(r *http.Request, u user.User, find func(*http.Request) (context.Context, error)) error {
-	ctx, err := find(r)
+func (s *Server) endPrevious(r *http.Request, u user.User, find func(*http.Request, *session.Visit) error) error {
+	v := session.Visit{Context: r.Context()}
+	err := find(r, &v)
 	var ended *session.EndedError
 	switch {
 	case errors.Is(err, session.ErrNone), errors.Is(err, token.ErrToken), errors.As(err, &ended):
@@ -74,8 +74,8 @@ func (s *Server) endPrevious(r *http.Request, u user.User, find func(*http.Reque
 	case err != nil:
 		return err
 	}
-	previous, _ := session.FromContext(ctx)
-	receipt, err := s.Sessions.End(ctx, []session.ID{previous.ID}, session.Why{Reason: session.Replaced, Actor: u.ID})
+	previous, _ := session.FromContext(&v)
+	receipt, err := s.Sessions.End(&v, []session.ID{previous.ID}, session.Why{Reason: session.Replaced, Actor: u.ID})
 	s.noteEnd(r, audit.Event{Kind: audit.SessionEnded, User: previous.User, Actor: u.ID,
 		Detail: audit.Detail{Replaced: true, Target: previous.Name()}}, receipt, err)
 	return err

@@ -75,18 +75,22 @@ func (m *Manager) RenewBearer(ctx context.Context, s Session, epoch user.Epoch) 
 	return next, token, nil
 }
 
-// LoadBearer checks the session called id, which an access token names, and
-// returns a context that carries it, as Cookies.Load does for a cookie. ErrCarrier
-// if it is a session in a cookie; *EndedError, ErrUnavailable as Check.
-func (m *Manager) LoadBearer(ctx context.Context, id ID) (context.Context, error) {
-	s, err := m.Check(ctx, id)
-	if err != nil {
-		return nil, err
+// EnterBearer checks the session called id, which an access token of u names, and
+// fills v with it as [Cookies.Enter] does for a cookie. ErrCarrier if it is a
+// session in a cookie, ErrUser if it is somebody else's; *EndedError,
+// ErrUnavailable as Check.
+func (m *Manager) EnterBearer(id ID, u user.ID, v *Visit) error {
+	s, err := m.Check(v.Context, id)
+	switch {
+	case err != nil:
+		return err
+	case s.Carrier != Bearer:
+		return ErrCarrier
+	case s.User != u:
+		return ErrUser
 	}
-	if s.Carrier != Bearer {
-		return nil, ErrCarrier
-	}
-	return &visit{Context: ctx, session: s}, nil
+	v.present, v.session = true, s
+	return nil
 }
 
 // carryByBearer makes s a session whose first refresh token is the one returned.

@@ -44,10 +44,12 @@ func NewCookies(m *Manager, name string, secure bool) *Cookies {
 	return c
 }
 
-// visit is one request's dealings with its session. It is also the context that
-// carries them, for as long as the request lasts.
-type visit struct {
+// Visit is one request's dealings with its session. It is also the context that
+// carries them, for as long as the request lasts. Whoever embeds one in a context
+// of their own gives it the parent and lets Enter or EnterBearer fill it.
+type Visit struct {
 	context.Context
+	present bool // there is a session, or one is being created
 	session Session
 	token   string          // that the request brought; empty for a session being created
 	data    context.Context // with what scs makes of session.Data; nil until somebody asks for it
@@ -64,20 +66,28 @@ type renewal struct {
 
 type visitKey struct{}
 
-func visitOf(ctx context.Context) *visit {
-	v, _ := ctx.Value(visitKey{}).(*visit)
+func visitOf(ctx context.Context) *Visit {
+	v, _ := ctx.Value(visitKey{}).(*Visit)
 	return v
 }
 
 // Value implements context.Context.
-func (v *visit) Value(key any) any {
-	if _, mine := key.(visitKey); mine {
-		return v
+func (v *Visit) Value(key any) any {
+	if v.present {
+		if _, mine := key.(visitKey); mine {
+			return v
+		}
 	}
 	return v.Context.Value(key)
 }
 
-// FromContext returns the session that Load, or LoadBearer, found for this
+// ID returns which session it is; empty if there is none.
+func (v *Visit) ID() ID { return v.session.ID }
+
+// none makes v as it was before Enter.
+func (v *Visit) none() { *v = Visit{Context: v.Context} }
+
+// FromContext returns the session that Load, Enter or EnterBearer found for this
 // request.
 func FromContext(ctx context.Context) (Session, bool) {
 	v := visitOf(ctx)
@@ -100,35 +110,49 @@ func Leave(ctx context.Context) {
 // token that we could have issued: then the store was not asked. *EndedError,
 // ErrUnavailable as Manager.Check.
 func (c *Cookies) Load(r *http.Request) (context.Context, error) {
-	v := &visit{Context: r.Context(), token: c.token(r)}
-	if v.token == "" {
-		return nil, ErrNone
-	}
-	id := IDOf(v.token)
-	var err error
-	if v.session, err = c.manager.Check(v.Context, id); err != nil {
+	v := &Visit{Context: r.Context()}
+	if err := c.Enter(r, v); err != nil {
 		return nil, err
-	}
-	// Nearly every session carries no data. scs would make a map, a lock and
-	// two contexts for it and hash the token once more, a quarter of what a
-	// check allocates: it is asked when there is data, or somebody adds some.
-	if len(v.session.Data) > 0 {
-		if v.data, err = c.loaded.Load(v, v.token); errors.Is(err, ErrUnreadable) {
-			return nil, c.manager.endUnreadable(v.Context, id) // the record was readable, the data in it not
-		} else if err != nil {
-			return nil, err
-		}
 	}
 	return v, nil
 }
 
+// Enter is Load for a context that is there already: v, new but for its parent.
+// With an error it stays as it was.
+func (c *Cookies) Enter(r *http.Request, v *Visit) error {
+	token := c.token(r)
+	if token == "" {
+		return ErrNone
+	}
+	id := IDOf(token)
+	s, err := c.manager.Check(v.Context, id)
+	if err != nil {
+		return err
+	}
+	v.present, v.session, v.token = true, s, token
+	// Nearly every session carries no data. scs would make a map, a lock and
+	// two contexts for it and hash the token once more, a quarter of what a
+	// check allocates: it is asked when there is data, or somebody adds some.
+	if len(s.Data) == 0 {
+		return nil
+	}
+	if v.data, err = c.loaded.Load(v, token); err == nil {
+		return nil
+	}
+	v.none()
+	if errors.Is(err, ErrUnreadable) {
+		return c.manager.endUnreadable(v.Context, id) // the record was readable, the data in it not
+	}
+	return err
+}
+
 // token returns the request's token if it has the shape of one.
 func (c *Cookies) token(r *http.Request) string {
-	cookie, err := r.Cookie(c.loaded.Cookie.Name)
-	if err != nil || !has32Bytes(cookie.Value) {
+	value := cookieNamed(r, c.loaded.Cookie.Name)
+	if !has32Bytes(value) {
 		return ""
 	}
-	return cookie.Value
+	return value
 }
 
 // open returns the context in which scs finds the data of the request's session.
@@ -184,7 +208,7 @@ func (c *Cookies) Commit(ctx context.Context) error {
 // Start begins a session for n.User and sets its cookie on w. ErrEpoch if the
 // user's sessions were ended since n.User was read; then no cookie is set.
 func (c *Cookies) Start(ctx context.Context, w http.ResponseWriter, n New) (Session, error) {
-	v := &visit{Context: ctx, start: &n}
+	v := &Visit{Context: ctx, present: true, start: &n}
 	ctx, err := c.fresh.Load(v, newToken(n.User.ID))
 	if err != nil {
 		return Session{}, err
@@ -199,7 +223,7 @@ func (c *Cookies) Renew(ctx context.Context, w http.ResponseWriter, epoch user.E
 	if old == nil || old.over {
 		return Session{}, ErrNone
 	}
-	v := &visit{Context: ctx, renew: &renewal{old: old.session, epoch: epoch}}
+	v := &Visit{Context: ctx, present: true, renew: &renewal{old: old.session, epoch: epoch}}
 	next, err := c.fresh.Load(v, newToken(old.session.User))
 	if err != nil {
 		return Session{}, err
@@ -224,7 +248,7 @@ func newToken(u user.ID) string {
 }
 
 // issue creates the session that v describes and sets its cookie.
-func (c *Cookies) issue(ctx context.Context, w http.ResponseWriter, v *visit) (Session, error) {
+func (c *Cookies) issue(ctx context.Context, w http.ResponseWriter, v *Visit) (Session, error) {
 	token, _, err := c.fresh.Commit(ctx) // calls guardedStore.CommitCtx
 	if err != nil {
 		return Session{}, err

@@ -26,6 +26,8 @@ var (
 	ErrToken = errors.New("session: not a refresh token")
 	// ErrCarrier: the session does not travel in this way.
 	ErrCarrier = errors.New("session: another carrier")
+	// ErrUser: the session is not of the user that was named.
+	ErrUser = errors.New("session: of another user")
 	// ErrReuse: a refresh token was shown that had been spent. Stores return
 	// it; the Manager ends the session for it.
 	ErrReuse = errors.New("session: refresh token was spent before")

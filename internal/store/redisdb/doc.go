@@ -28,7 +28,9 @@
 // The server may be whichever Redis Sentinel has made the master (sentinel.go).
 // What it has forgotten when it comes, it is told again first (gate.go).
 //
-// A check is one GET, by scs' redisstore (find.go). Every write is a script of
+// A check is one GET, and all checks that are under way at the same time go
+// through one connection, whose reads and writes they share (pipe.go). scs'
+// redisstore finds where that cannot be (find.go). Every write is a script of
 // ours (scripts.go) that decides and writes in one atomic step, because
 // redisstore's commit is an unconditional SET, which brings ended sessions back.
 //

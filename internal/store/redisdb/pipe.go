@@ -15,7 +15,9 @@ import (
 // pipe is a connection on which many ask at once: questions go out in the order
 // in which they come, and so do the answers. Most of what a check costs is the
 // system calls to write and to read, and here all that are under way at the same
-// time share them.
+// time share them: who asks while nothing is under way is served at once, and who
+// comes meanwhile goes out together with all others who do, when the answers to
+// those before have come. That is one round trip later at most.
 //
 // redigo has dialled the connection and logged in; from then on the pipe reads
 // and writes for itself, because redigo's Send and Receive set a deadline, take a
@@ -45,7 +47,7 @@ type pipe struct {
 	unsent  int       // of waiting, still in out
 	spare   []byte    // the next out
 	waiting questions // oldest first
-	writing bool      // somebody takes care of out
+	busy    bool      // somebody writes out, or will when answers have come
 	crowd   bool      // what was written last was of more than one
 	late    *time.Timer
 	due     time.Time // when late fires; zero: it is not running
@@ -103,46 +105,40 @@ func (p *pipe) ask(q *question) error {
 	p.unsent++
 	p.waiting.push(q)
 	p.watch(q.deadline)
-	mine := !p.writing
-	p.writing = true
-	crowd := p.crowd || p.waiting.len() > 1
+	first := !p.busy
+	p.busy = true
+	crowd := p.crowd
 	p.mu.Unlock()
-	if mine {
+	if first {
 		if crowd {
 			// Those who are about to ask are let pass first, so that one write
-			// serves all. Where nobody else is about, nobody waits.
+			// serves all. Where nobody else has been about, nobody waits.
 			runtime.Gosched()
 		}
-		p.flush(q)
+		p.flush()
 	}
 	<-q.answered
 	return q.err
 }
 
-// flush writes until there is nothing to write, or mine, if not nil, has been
-// answered: then somebody else goes on.
-func (p *pipe) flush(mine *question) {
+// flush writes all that has been asked.
+func (p *pipe) flush() {
 	p.mu.Lock()
-	for len(p.out) > 0 {
-		if mine != nil && len(mine.answered) > 0 {
-			go p.flush(nil)
-			p.mu.Unlock()
-			return
-		}
-		out := p.out
-		p.crowd = p.unsent > 1
-		p.out, p.spare, p.unsent = p.spare[:0], nil, 0
-		p.mu.Unlock()
-		_, err := p.wire.Write(out)
-		if err != nil {
-			p.fail(err)
-		}
-		p.mu.Lock()
-		if cap(out) <= maxSpare {
-			p.spare = out
-		}
+	out := p.out
+	p.crowd = p.unsent > 1
+	p.out, p.spare, p.unsent = p.spare[:0], nil, 0
+	p.mu.Unlock()
+	if len(out) == 0 {
+		return // given up meanwhile
 	}
-	p.writing = false
+	if _, err := p.wire.Write(out); err != nil {
+		p.fail(err)
+	}
+	if cap(out) > maxSpare {
+		return
+	}
+	p.mu.Lock()
+	p.spare = out
 	p.mu.Unlock()
 }
 
@@ -163,11 +159,16 @@ func (p *pipe) read() {
 		}
 		var a answer
 		err := a.read(in)
+		var next bool
 		if err == nil {
-			expected, err = p.hand(&a)
+			expected, next, err = p.hand(&a)
 		}
 		if err == nil {
 			err = a.discard(in)
+		}
+		if next && err == nil {
+			p.flush()
+			expected = true
 		}
 		if err != nil {
 			p.fail(err)
@@ -183,33 +184,34 @@ func (p *pipe) expects() bool {
 	return p.waiting.len() > p.unsent
 }
 
-// hand gives an answer to whoever has waited longest, and reports whether another
-// one is expected.
-func (p *pipe) hand(a *answer) (more bool, err error) {
+// hand gives an answer to whoever has waited longest. It reports whether another
+// one is expected and, where that was the last, whether others have asked since.
+func (p *pipe) hand(a *answer) (more, next bool, err error) {
 	p.mu.Lock()
 	switch {
 	case p.dead: // all have been told
 		p.mu.Unlock()
-		return false, errRetired
+		return false, false, errRetired
 	case p.waiting.len() <= p.unsent:
 		p.mu.Unlock()
-		return false, errUnasked
+		return false, false, errUnasked
 	}
 	q := p.waiting.first()
 	if err := q.take(a); err != nil { // not an answer to this question: nor are those behind
 		p.mu.Unlock()
-		return false, err
+		return false, false, err
 	}
 	p.waiting.pop()
-	left := p.waiting.len()
-	more = left > p.unsent
-	over := left == 0 && p.err != nil
+	more = p.waiting.len() > p.unsent
+	next = !more && p.unsent > 0
+	p.busy = more || next
+	over := !p.busy && p.err != nil
 	p.mu.Unlock()
 	q.answered <- struct{}{}
 	if over {
-		return false, errRetired
+		return false, false, errRetired
 	}
-	return more, nil
+	return more, next, nil
 }
 
 // watch makes sure that it is noticed if there is no answer by deadline. One
