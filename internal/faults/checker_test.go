@@ -61,7 +61,7 @@ func judge(ops []op, faults []fault) verdict {
 	v.sessions = len(lives)
 	for _, o := range ops {
 		v.ops[string(o.kind)+", "+string(o.outcome)]++
-		markEnds(lives, o)
+		markEnds(lives, o, faults)
 	}
 	for _, l := range lives {
 		if l.finalAt > 0 {
@@ -77,7 +77,11 @@ func judge(ops []op, faults []fault) verdict {
 	}
 	for _, o := range ops {
 		if l := lives[o.session]; l != nil && o.kind != login {
+			before := len(v.violations)
 			v.judgeOne(o, l, faults)
+			for i := before; i < len(v.violations) && i < 3; i++ {
+				v.violations[i] += aroundOf(ops, l, lives, o.begin)
+			}
 		}
 	}
 	v.lost = countLost(lives, faults)
@@ -106,7 +110,7 @@ func bornOf(ops []op) map[string]*life {
 }
 
 // markEnds notes in each session that o ends, or may have ended, that it did.
-func markEnds(lives map[string]*life, o op) {
+func markEnds(lives map[string]*life, o op, faults []fault) {
 	mark := func(id string, certain bool) {
 		l := lives[id]
 		if l == nil {
@@ -125,11 +129,42 @@ func markEnds(lives map[string]*life, o op) {
 	case endUser, password, disable:
 		for id, l := range lives {
 			// A log-in that was not answered when the end began may be later.
-			if l.user == o.user && id != o.keep && id != o.became && l.begin < o.end {
+			if l.user == o.user && id != o.keep && id != o.became && l.begin < carriedOut(o, faults) {
 				mark(id, l.end < o.begin)
 			}
 		}
 	}
+}
+
+// carriedOut is until when the end o may have been carried out. One that was given
+// up may be on its way to a database that stands still, which reads it when it
+// goes on: later than whoever asked was told that it had failed, and than a
+// log-in of the moment in between.
+func carriedOut(o op, faults []fault) time.Duration {
+	until := o.end
+	if o.outcome == unavailable || o.outcome == unknown {
+		for _, f := range faults {
+			if f.begin <= o.end && f.end >= o.begin {
+				until = max(until, f.end)
+			}
+		}
+	}
+	return until
+}
+
+// aroundOf is all that the history has about the user of l in the seconds around
+// at, for whoever has to find out what has gone wrong.
+func aroundOf(ops []op, l *life, lives map[string]*life, at time.Duration) string {
+	const around = 10 * time.Second
+	var text strings.Builder
+	for _, o := range ops {
+		s := lives[o.session]
+		if (o.user == l.user || s != nil && s.user == l.user) && o.end > at-around && o.begin < at+around {
+			fmt.Fprintf(&text, "\n    %v to %v: %s, %s, on node %d, session %.8s, target %.8s, keep %.8s, became %.8s %s",
+				o.begin, o.end, o.kind, o.outcome, o.node, o.session, o.target, o.keep, o.became, o.note)
+		}
+	}
+	return text.String()
 }
 
 func (v *verdict) judgeOne(o op, l *life, faults []fault) {
