@@ -60,8 +60,8 @@ type cluster struct {
 	seeds          []string
 	user, password string
 	longest        time.Duration
-	invalid        error                       // the URL cannot be read
-	wrap           func(redis.Conn) redis.Conn // nil but in tests
+	invalid        error                                      // the URL cannot be read
+	wrap           func(addr string, c redis.Conn) redis.Conn // nil but in tests
 
 	// versions grow when another master has the shard.
 	versions [session.Shards]atomic.Uint64
@@ -185,7 +185,7 @@ func (m member) dial(ctx context.Context) (redis.Conn, error) {
 	conn, err := wire.wired(redis.DialContext(ctx, "tcp", m.addr, dialWithin(redis.DialContextFunc(wire.dial),
 		redis.DialUsername(m.cluster.user), redis.DialPassword(m.cluster.password))...))
 	if err == nil && m.cluster.wrap != nil {
-		conn = m.cluster.wrap(conn)
+		conn = m.cluster.wrap(m.addr, conn)
 	}
 	return conn, err
 }

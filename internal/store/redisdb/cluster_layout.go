@@ -3,6 +3,7 @@ package redisdb
 import (
 	"context"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -146,6 +147,8 @@ func layoutOf(answers map[string][]clusterNode) (l clusterLayout) {
 			l.replicas = append(l.replicas, addr)
 		}
 	}
+	slices.Sort(l.masters)
+	slices.Sort(l.replicas)
 	for shard, o := range l.owners {
 		if o.addr != "" && (fails[o.addr] || downs[o.addr] > l.voters/2) {
 			l.replacing |= setOf(session.Shard(shard))

@@ -33,3 +33,9 @@ func TombstoneKey(id session.ID) string { return tags[id.Shard()].tombstone(id) 
 
 // TagOf is in all keys of the shard of a session in a cluster.
 func TagOf(id session.ID) string { return string(tags[id.Shard()]) }
+
+// TagOfShard is in all keys of a shard in a cluster.
+func TagOfShard(shard session.Shard) string { return string(tags[shard]) }
+
+// ShardedIndexKey is the key of the index of a user in a cluster.
+func ShardedIndexKey(u user.ID) string { return tags[session.ShardOf(u)].index(u) }

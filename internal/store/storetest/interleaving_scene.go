@@ -20,6 +20,7 @@ type house struct {
 	t        *testing.T
 	reset    func()
 	index    func(user.ID) []session.ID
+	newUser  func() user.ID
 	swap     func(one, other string) bool
 	stage    *interleave.Stage
 	programs [mostActors]Sessions
@@ -39,9 +40,12 @@ const secret = "a password"
 // newHouse opens the programs; wrong, if not nil, is what is wrong with them.
 func newHouse(t *testing.T, b Interleaved, wrong func(Sessions) Sessions) *house {
 	h := &house{
-		t: t, reset: b.Reset, index: b.Index, swap: b.Commute,
+		t: t, reset: b.Reset, index: b.Index, swap: b.Commute, newUser: b.NewUser,
 		stage: interleave.NewStage(mostActors),
 		clock: newClock(),
+	}
+	if h.newUser == nil {
+		h.newUser = user.NewID
 	}
 	h.begin = h.clock.Now()
 	for i := range h.programs {
@@ -80,7 +84,7 @@ func (h *house) pause(i int, step string) {
 
 func (h *house) add() user.User {
 	u := user.User{
-		ID: user.NewID(), Username: "user" + strconv.FormatInt(serial.Add(1), 10), Role: user.RoleUser,
+		ID: h.newUser(), Username: "user" + strconv.FormatInt(serial.Add(1), 10), Role: user.RoleUser,
 		PasswordHash: h.hashes[0], CreatedAt: h.begin,
 	}
 	must(h.t, h.looking.Users.Create(background, u))
