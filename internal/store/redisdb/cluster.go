@@ -66,9 +66,10 @@ type cluster struct {
 	// versions grow when another master has the shard.
 	versions [session.Shards]atomic.Uint64
 
-	asking sync.Mutex // held while all are asked
-	asked  time.Time  // when the latest answers were true, if there were any
-	told   error      // what came of it
+	asking sync.Mutex            // held while all are asked
+	asked  time.Time             // when the latest answers were true, if there were any
+	told   error                 // what came of it
+	lines  map[string]redis.Conn // for the next time
 
 	mu        sync.Mutex
 	hearing   *hearing // nil: no ledger is followed
@@ -101,7 +102,7 @@ var (
 func newCluster(raw string, longest time.Duration) *cluster {
 	authority, _, _ := strings.Cut(strings.TrimPrefix(raw, clusterScheme), "/")
 	at := strings.LastIndexByte(authority, '@') + 1
-	c := &cluster{seeds: strings.Split(authority[at:], ","), longest: longest, servers: map[string]*server{}}
+	c := &cluster{seeds: strings.Split(authority[at:], ","), longest: longest, servers: map[string]*server{}, lines: map[string]redis.Conn{}}
 	for i, addr := range c.seeds {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			c.seeds[i] = net.JoinHostPort(strings.Trim(addr, "[]"), "6379")
@@ -285,6 +286,18 @@ func (c *cluster) close() {
 	for _, s := range c.servers {
 		s.close()
 	}
+	go c.hangUp()
+}
+
+// hangUp closes the lines, once nobody asks any more.
+func (c *cluster) hangUp() {
+	c.asking.Lock()
+	defer c.asking.Unlock()
+	for _, line := range c.lines {
+		line.Close()
+	}
+	clear(c.lines)
+	c.told = errClosed
 }
 
 // watch asks who has what until ctx ends: a master that is merely cut off breaks no

@@ -163,8 +163,14 @@ func layoutOf(answers map[string][]clusterNode) (l clusterLayout) {
 func (c *cluster) refresh(ctx context.Context, since time.Time) error {
 	c.asking.Lock()
 	defer c.asking.Unlock()
-	if c.invalid != nil {
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	switch {
+	case c.invalid != nil:
 		return c.invalid
+	case closed:
+		return errClosed
 	}
 	if !c.asked.Before(since) {
 		return c.told
@@ -204,42 +210,66 @@ func (c *cluster) refresh(ctx context.Context, since time.Time) error {
 	return c.told
 }
 
-// askAll asks servers at once. Who does not answer soon is not in the result.
+// askAll asks servers at once. Who does not answer soon is not in the result. Held:
+// c.asking.
 func (c *cluster) askAll(ctx context.Context, addrs map[string]bool) map[string][]clusterNode {
 	type one struct {
 		addr  string
 		nodes []clusterNode
+		line  redis.Conn
 	}
 	all := make(chan one, len(addrs))
 	for addr := range addrs {
+		line := c.lines[addr]
 		go func() {
-			nodes, err := c.askOne(ctx, addr)
-			if err != nil {
-				nodes = nil
-			}
-			all <- one{addr, nodes}
+			nodes, line := c.askOne(ctx, addr, line)
+			all <- one{addr, nodes, line}
 		}()
 	}
 	answers := map[string][]clusterNode{}
 	for range addrs {
-		if a := <-all; len(a.nodes) > 0 {
+		a := <-all
+		if len(a.nodes) > 0 {
 			answers[a.addr] = a.nodes
+		}
+		if c.lines[a.addr] = a.line; a.line == nil {
+			delete(c.lines, a.addr)
+		}
+	}
+	for addr, line := range c.lines {
+		if !addrs[addr] {
+			line.Close()
+			delete(c.lines, addr)
 		}
 	}
 	return answers
 }
 
-func (c *cluster) askOne(ctx context.Context, addr string) ([]clusterNode, error) {
+// askOne asks the server at addr, through line if that is not nil, and returns the
+// line for the next time.
+func (c *cluster) askOne(ctx context.Context, addr string, line redis.Conn) (nodes []clusterNode, _ redis.Conn) {
 	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
 	defer cancel()
-	conn, err := redis.DialContext(ctx, "tcp", addr, redis.DialReadTimeout(clusterTimeout), redis.DialWriteTimeout(clusterTimeout),
-		redis.DialUsername(c.user), redis.DialPassword(c.password))
-	if err != nil {
-		return nil, err
+	for try := range 2 {
+		if line == nil {
+			var err error
+			line, err = redis.DialContext(ctx, "tcp", addr, redis.DialReadTimeout(clusterTimeout), redis.DialWriteTimeout(clusterTimeout),
+				redis.DialUsername(c.user), redis.DialPassword(c.password))
+			if err != nil {
+				return nil, nil
+			}
+			try = 1
+		}
+		text, err := redis.String(redis.DoContext(line, ctx, "CLUSTER", "NODES"))
+		if err == nil {
+			return parseNodes(text, addr), line
+		}
+		line.Close()
+		if line = nil; try == 1 {
+			break
+		}
 	}
-	defer conn.Close()
-	text, err := redis.String(conn.Do("CLUSTER", "NODES"))
-	return parseNodes(text, addr), err
+	return nil, nil
 }
 
 // take makes l what is known. If not most masters have spoken, only of what is later
