@@ -48,10 +48,9 @@ func (g *gate) catchingUp(ctx context.Context) *catchUp {
 }
 
 // apply applies every entry after the server's own position, or that of each of
-// its shards. One that cannot be written now is left out.
+// its shards. One that is being moved is left out, and goes on not proving itself.
 func (g *gate) apply(ctx context.Context) error {
 	begin, applied := time.Now(), 0
-	var left error // why a shard was left out
 	for out := shardSet(0); ; {
 		var behind []*Store // all with their positions
 		var low int64
@@ -67,7 +66,7 @@ func (g *gate) apply(ctx context.Context) error {
 				if len(g.raw) == 1 || !isMoving(err) {
 					return err
 				}
-				out, left = out|s.bit(), err
+				out |= s.bit()
 				continue
 			}
 			if len(behind) == 0 || s.position.seq < low {
@@ -76,17 +75,14 @@ func (g *gate) apply(ctx context.Context) error {
 			behind = append(behind, s)
 		}
 		if len(behind) == 0 {
-			return left
+			return nil
 		}
 		entries, err := g.ledger.After(ctx, low, 10*applyBatch)
 		if err != nil {
 			return err
 		}
 		if len(entries) == 0 {
-			if err := g.report(ctx, behind, applied, time.Since(begin)); err != nil {
-				return err
-			}
-			return left
+			return g.report(ctx, behind, applied, time.Since(begin))
 		}
 		n, failed, err := replay(ctx, behind, entries)
 		applied += n
@@ -94,7 +90,7 @@ func (g *gate) apply(ctx context.Context) error {
 			return err
 		}
 		if err != nil {
-			out, left = out|failed, err
+			out |= failed
 		}
 	}
 }
@@ -128,18 +124,23 @@ func (g *gate) report(ctx context.Context, all []*Store, applied int, took time.
 	if err != nil {
 		return err
 	}
+	low := all[0].position.seq
 	for _, s := range all {
-		seq := s.position.seq
-		if head <= seq {
-			continue
-		}
-		if entries, err := g.ledger.After(ctx, seq, 1); err == nil && len(entries) == 0 {
-			if err := s.applied(ctx, session.Span{First: seq + 1, Last: head}); err != nil {
+		low = min(low, s.position.seq)
+	}
+	if low < head {
+		entries, err := g.ledger.After(ctx, low, 1)
+		for _, s := range all {
+			if err != nil || len(entries) > 0 || s.position.seq >= head {
+				continue
+			}
+			if err := s.applied(ctx, session.Span{First: s.position.seq + 1, Last: head}); err != nil && (len(g.raw) == 1 || !isMoving(err)) {
 				return err
 			}
 		}
 	}
-	if applied > 0 {
+	// In a cluster this is also how positions are moved along all the time.
+	if applied > 0 && (len(g.raw) == 1 || applied > applyBatch) {
 		g.log.Info("Redis has been told again what had ended", "entries", applied, "took", took)
 	}
 	return nil

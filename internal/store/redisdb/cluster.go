@@ -63,8 +63,9 @@ type cluster struct {
 	invalid        error                                      // the URL cannot be read
 	wrap           func(addr string, c redis.Conn) redis.Conn // nil but in tests
 
-	// versions grow when another master has the shard.
+	// versions grow when another master has the shard; at is that master.
 	versions [session.Shards]atomic.Uint64
+	at       [session.Shards]atomic.Pointer[server]
 
 	asking sync.Mutex            // held while all are asked
 	asked  time.Time             // when the latest answers were true, if there were any
@@ -311,11 +312,14 @@ func (c *cluster) watch(ctx context.Context, log *slog.Logger) {
 		c.mu.Lock()
 		is := c.owners
 		c.mu.Unlock()
+		moved := map[[2]string]int{}
 		for shard := range is {
-			if was[shard].addr != "" && is[shard].addr != was[shard].addr {
-				log.Warn("a slot of the Redis Cluster has another master", "slot", slotOf(session.Shard(shard)),
-					"was", was[shard].addr, "is", is[shard].addr)
+			if from, to := was[shard].addr, is[shard].addr; from != "" && from != to {
+				moved[[2]string{from, to}]++
 			}
+		}
+		for way, n := range moved {
+			log.Warn("sessions have another master in the Redis Cluster", "parts", n, "of", session.Shards, "was", way[0], "is", way[1])
 		}
 		was = is
 		select {

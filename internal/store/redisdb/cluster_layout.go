@@ -118,7 +118,8 @@ func layoutOf(answers map[string][]clusterNode) (l clusterLayout) {
 	downs, fails := map[string]int{}, map[string]bool{}
 	for _, nodes := range answers {
 		for _, n := range nodes {
-			if is, known := latest[n.addr]; !known || n.epoch > is.epoch || n.epoch == is.epoch && n.master {
+			if is, known := latest[n.addr]; !known || n.epoch > is.epoch ||
+				n.epoch == is.epoch && (n.master && !is.master || n.slots && !is.slots) {
 				latest[n.addr] = n
 			}
 			if n.down {
@@ -304,6 +305,7 @@ func (c *cluster) give(shard session.Shard, to owner) {
 	was := c.owners[shard]
 	c.owners[shard] = to
 	s := c.server(to.addr)
+	c.at[shard].Store(s)
 	bit := uint64(setOf(shard))
 	if s.on.Load()&bit != 0 {
 		return

@@ -66,6 +66,7 @@ func TestLayoutOf(t *testing.T) {
 		"one has not heard of a move": {map[string][]clusterNode{
 			"a": {node("a", 1, 1), node("b", 2, 2), node("c", 3, 4)},
 			"b": {node("a", 1, 0), node("b", 4, 3), node("c", 3, 4)},
+			"c": {node("a", 1, 0), node("b", 4, 3), node("c", 3, 4)},
 		}, "b", false, true},
 		"the master of before is back": {map[string][]clusterNode{
 			"a":  {node("a", 1, 1), node("b", 2, 2), node("c", 3, 4), node("a2", 1, 0, replica)},

@@ -55,11 +55,15 @@ func (q *question) get(prefix, rest string) {
 	q.text = append(b, "\r\n"...)
 }
 
-// get2 makes q the question for a record and its tombstone, under two keys. It finds
-// the record only if the other is missing.
-func (q *question) get2(record, tombstone string) {
-	b := append(q.text[:0], "*3\r\n"...)
-	q.text = appendBulk(appendBulk(appendBulk(b, "MGET"), record), tombstone)
+// get2 makes q the question for a record and its tombstone. It finds the record only
+// if there is none.
+func (q *question) get2(k keys, id string) {
+	b := append(q.text[:0], "*3\r\n$4\r\nMGET\r\n"...)
+	for _, kind := range []string{"s:", "x:"} { // as keys names them
+		b = append(strconv.AppendInt(append(b, '$'), int64(len(kind)+len(k)+len(id)), 10), "\r\n"...)
+		b = append(append(append(append(b, kind...), k...), id...), "\r\n"...)
+	}
+	q.text = b
 }
 
 // command makes q any command.

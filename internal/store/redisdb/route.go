@@ -154,6 +154,16 @@ func (r route) doOn(ctx context.Context, f func(boundConn) error, of func(*serve
 // ask implements asker. It asks for the tombstone together with the record.
 func (r route) ask(ctx context.Context, k keys, id string) (*question, error) {
 	deadline := time.Now().Add(opTimeout)
+	put := func(s *server) (*question, error) {
+		q := newQuestion(deadline)
+		q.get2(k, id)
+		return s.client.put(ctx, q, setOf(r.shard))
+	}
+	if s := r.cluster.at[r.shard].Load(); s != nil { // as a rule nothing is in the way
+		if q, err := put(s); err == nil || !errors.Is(err, session.ErrUnavailable) {
+			return q, err
+		}
+	}
 	bounded, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	var q *question
@@ -161,9 +171,7 @@ func (r route) ask(ctx context.Context, k keys, id string) (*question, error) {
 		if asking {
 			return unavailable(errMoving)
 		}
-		q = newQuestion(deadline)
-		q.get2(k.sessions()+id, k.tombstones()+id)
-		q, err = s.client.put(ctx, q, setOf(r.shard))
+		q, err = put(s)
 		if isMoving(err) && !isMovedAway(err) {
 			if q, err = r.askMoving(bounded, k, id); errors.Is(err, context.DeadlineExceeded) {
 				err = unavailable(err)
