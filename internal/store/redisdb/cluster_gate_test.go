@@ -214,6 +214,7 @@ func TestClusterSlots(t *testing.T) {
 		"I5_OldRecordsOnTheNextMaster":  oldRecordsOnTheNextMaster,
 		"I6_ChecksWhileASlotIsOpen":     checksWhileASlotIsOpen,
 		"I2_EndWhileASlotIsOpen":        endWhileASlotIsOpen,
+		"NodesConfirm":                  clusterNodesConfirm,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.Whole()
