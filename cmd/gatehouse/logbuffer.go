@@ -70,23 +70,39 @@ func (b *logBuffer) write() {
 type promptHandler struct {
 	slog.Handler
 	buffer *logBuffer
+	plain  bool // it writes as plainLine does
 }
 
 // Handle implements slog.Handler.
 func (h promptHandler) Handle(ctx context.Context, r slog.Record) error {
-	err := h.Handler.Handle(ctx, r)
+	err := h.write(ctx, r)
 	if r.Level >= slog.LevelWarn {
 		h.buffer.flush()
 	}
 	return err
 }
 
+func (h promptHandler) write(ctx context.Context, r slog.Record) error {
+	if !h.plain {
+		return h.Handler.Handle(ctx, r)
+	}
+	buf := plainBuffers.Get().(*[]byte)
+	defer plainBuffers.Put(buf)
+	line, ok := plainLine((*buf)[:0], r)
+	if !ok {
+		return h.Handler.Handle(ctx, r)
+	}
+	*buf = line
+	_, err := h.buffer.Write(line)
+	return err
+}
+
 // WithAttrs implements slog.Handler.
 func (h promptHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return promptHandler{h.Handler.WithAttrs(attrs), h.buffer}
+	return promptHandler{h.Handler.WithAttrs(attrs), h.buffer, false}
 }
 
 // WithGroup implements slog.Handler.
 func (h promptHandler) WithGroup(name string) slog.Handler {
-	return promptHandler{h.Handler.WithGroup(name), h.buffer}
+	return promptHandler{h.Handler.WithGroup(name), h.buffer, false}
 }

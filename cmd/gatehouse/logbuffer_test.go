@@ -31,7 +31,7 @@ func (w *writes) get() []string {
 func TestLogIsGathered(t *testing.T) {
 	var out writes
 	b := newLogBuffer(&out)
-	log := slog.New(promptHandler{slog.NewTextHandler(b, nil), b}).With("node", 1)
+	log := slog.New(promptHandler{slog.NewTextHandler(b, nil), b, true}).With("node", 1)
 	log.Info("one")
 	log.Info("two")
 	if got := out.get(); len(got) != 0 {

@@ -103,7 +103,7 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	live.Go(func() { hub.Run(background, s.events) })
 	live.Go(func() { keys.Run(background) })
 	defer handler.Wait()
-	return serveUntil(ctx, listener, handler, log)
+	return serveUntil(ctx, handler.Listen(listener), handler, log)
 }
 
 func sessionLimits(c config.Config) session.Limits {
@@ -244,13 +244,14 @@ func (p program) logger(json bool) (log *slog.Logger, flush func()) {
 	if json {
 		h = slog.NewJSONHandler(b, nil)
 	}
-	return slog.New(promptHandler{h, b}), b.flush
+	return slog.New(promptHandler{h, b, !json}), b.flush
 }
 
 // serveUntil serves until ctx ends and then lets the requests in flight finish.
 func serveUntil(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	s := &http.Server{
 		Handler:           h,
+		ConnContext:       server.ConnContext,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,

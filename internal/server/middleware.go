@@ -12,14 +12,8 @@ const maxBody = 64 << 10
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// headers sets what every answer carries, errors included. The values are made
-// once and shared by all answers: whoever wants another one puts it in the place
-// of the slice (Set, Del) and never into it.
-func (s *Server) headers(next http.Handler) http.Handler {
-	type header struct {
-		name  string // canonical
-		value []string
-	}
+// always returns what every answer carries, errors included, and nobody changes.
+func (s *Server) always() []header {
 	all := []header{
 		{"Content-Security-Policy", []string{contentSecurityPolicy}},
 		{"X-Frame-Options", []string{"DENY"}},
@@ -29,18 +23,32 @@ func (s *Server) headers(next http.Handler) http.Handler {
 		{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
 		{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
 		{"Permissions-Policy", []string{"camera=(), geolocation=(), microphone=()"}},
-		// Pages differ by who asks and in which language; static files, which
-		// do not, replace both.
-		{"Cache-Control", []string{"no-store"}},
-		{"Vary", []string{"Cookie, Accept-Language"}},
 	}
 	if s.PublicURL.Scheme == "https" {
 		all = append(all, header{"Strict-Transport-Security", []string{"max-age=63072000"}})
 	}
+	return all
+}
+
+// unlessSaid is what answers carry that say nothing else: pages differ by who
+// asks and in which language; static files, which do not, replace both.
+var unlessSaid = []header{
+	{"Cache-Control", []string{"no-store"}},
+	{"Vary", []string{"Cookie, Accept-Language"}},
+}
+
+// headers sets what every answer carries, or has it put in on the way (wire.go).
+func (s *Server) headers(next http.Handler) http.Handler {
+	always := s.always()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		for _, one := range all {
+		for _, one := range unlessSaid {
 			h[one.name] = one.value
+		}
+		if !expectAnswer(r) {
+			for _, one := range always {
+				h[one.name] = one.value
+			}
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -166,7 +166,11 @@ func (p *pipe) read() {
 		if err == nil {
 			err = a.discard(in)
 		}
+		if err == nil && !expected && in.Buffered() > 0 { // before anybody is asked for it
+			err = errUnasked
+		}
 		if next && err == nil {
+			runtime.Gosched() // as in ask
 			p.flush()
 			expected = true
 		}
