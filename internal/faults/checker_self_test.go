@@ -35,10 +35,10 @@ func TestCheckerAcceptsWhatIsSound(t *testing.T) {
 		"end not answered": {ops: logins(
 			op{kind: endOne, begin: 5 * s, end: 6 * s, outcome: unknown, target: "ann1"},
 			at(check, 7*s, 8*s, ok, "ann1"), at(check, 9*s, 10*s, ended, "ann1"))},
-		"an end given up, carried out when the database goes on": {ops: []op{
-			{kind: endUser, begin: 5 * s, end: 6 * s, outcome: unavailable, user: "ann"},
-			{kind: login, begin: 7 * s, end: 8 * s, outcome: ok, session: "ann1", user: "ann"},
-			at(check, 9*s, 10*s, ended, "ann1")}, faults: []fault{{name: "database paused", begin: 4 * s, end: 8 * s}}},
+		"ended in the moment of its renewal, by the id it had": {ops: logins(
+			op{kind: endOne, begin: 5 * s, end: 7 * s, outcome: ok, target: "ann1"},
+			op{kind: password, begin: 5 * s, end: 6 * s, outcome: ok, session: "ann1", user: "ann", became: "ann3"},
+			at(check, 6*s, 8*s, ok, "ann3"), at(check, 8*s, 9*s, ended, "ann3"))},
 		"the kept one lives": {ops: logins(
 			op{kind: endUser, begin: 5 * s, end: 6 * s, outcome: ok, session: "ann1", user: "ann", keep: "ann1"},
 			at(check, 7*s, 8*s, ok, "ann1"), at(check, 7*s, 8*s, ended, "ann2"), at(check, 7*s, 8*s, ok, "bob1"))},
@@ -115,18 +115,10 @@ func TestCheckerCatchesEachViolation(t *testing.T) {
 		"lost without a fault that loses": {ops: logins(at(check, 20*s, 21*s, ended, "ann1")),
 			faults: []fault{{name: "replica killed", begin: 19 * s, end: 22 * s}}, want: "nobody has ended it"},
 		"called ended in the calm": {ops: logins(at(check, 7*s, 8*s, ended, "bob1")), want: "nobody has ended it"},
-		"an end given up, in the calm": {ops: []op{
-			{kind: endUser, begin: 5 * s, end: 6 * s, outcome: unavailable, user: "ann"},
-			{kind: login, begin: 7 * s, end: 8 * s, outcome: ok, session: "ann1", user: "ann"},
-			at(check, 9*s, 10*s, ended, "ann1")}, want: "nobody has ended it"},
-		"an end given up, long over": {ops: []op{
-			{kind: endUser, begin: 5 * s, end: 6 * s, outcome: unavailable, user: "ann"},
-			{kind: login, begin: 9 * s, end: 10 * s, outcome: ok, session: "ann1", user: "ann"},
-			at(check, 11*s, 12*s, ended, "ann1")}, faults: []fault{{name: "database paused", begin: 4 * s, end: 8 * s}}, want: "nobody has ended it"},
-		"an end answered, before the log-in": {ops: []op{
-			{kind: endUser, begin: 5 * s, end: 6 * s, outcome: ok, user: "ann"},
-			{kind: login, begin: 7 * s, end: 8 * s, outcome: ok, session: "ann1", user: "ann"},
-			at(check, 9*s, 10*s, ended, "ann1")}, faults: []fault{{name: "database paused", begin: 4 * s, end: 8 * s}}, want: "nobody has ended it"},
+		"ended by the id that another had before its renewal": {ops: logins(
+			op{kind: endOne, begin: 5 * s, end: 7 * s, outcome: ok, target: "bob1"},
+			op{kind: password, begin: 5 * s, end: 6 * s, outcome: ok, session: "ann1", user: "ann", became: "ann3"},
+			at(check, 8*s, 9*s, ended, "ann3")), want: "nobody has ended it"},
 		"other user's end": {ops: logins(
 			op{kind: endUser, begin: 5 * s, end: 6 * s, outcome: ok, session: "ann1", user: "ann", keep: "ann1"},
 			at(check, 7*s, 8*s, ended, "bob1")), want: "nobody has ended it"},

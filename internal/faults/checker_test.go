@@ -57,11 +57,11 @@ func judge(ops []op, faults []fault) verdict {
 	v := verdict{ops: map[string]int{}}
 	ops = slices.Clone(ops)
 	slices.SortFunc(ops, func(a, b op) int { return int(a.begin - b.begin) })
-	lives := bornOf(ops)
+	lives, renewed := bornOf(ops)
 	v.sessions = len(lives)
 	for _, o := range ops {
 		v.ops[string(o.kind)+", "+string(o.outcome)]++
-		markEnds(lives, o, faults)
+		markEnds(lives, renewed, o)
 	}
 	for _, l := range lives {
 		if l.finalAt > 0 {
@@ -94,9 +94,10 @@ func judge(ops []op, faults []fault) verdict {
 	return v
 }
 
-// bornOf returns the sessions that log-ins and renewals have begun.
-func bornOf(ops []op) map[string]*life {
-	lives := map[string]*life{}
+// bornOf returns the sessions that log-ins and renewals have begun, and as what
+// those that were renewed went on.
+func bornOf(ops []op) (lives map[string]*life, renewed map[string]string) {
+	lives, renewed = map[string]*life{}, map[string]string{}
 	for _, o := range ops {
 		switch {
 		case o.outcome != ok:
@@ -104,13 +105,14 @@ func bornOf(ops []op) map[string]*life {
 			lives[o.session] = &life{user: o.user, begin: o.begin, end: o.end}
 		case o.kind == password:
 			lives[o.became] = &life{user: o.user, begin: o.begin, end: o.end}
+			renewed[o.session] = o.became
 		}
 	}
-	return lives
+	return lives, renewed
 }
 
 // markEnds notes in each session that o ends, or may have ended, that it did.
-func markEnds(lives map[string]*life, o op, faults []fault) {
+func markEnds(lives map[string]*life, renewed map[string]string, o op) {
 	mark := func(id string, certain bool) {
 		l := lives[id]
 		if l == nil {
@@ -126,30 +128,18 @@ func markEnds(lives map[string]*life, o op, faults []fault) {
 	switch o.kind {
 	case endOne:
 		mark(o.target, true)
+		// An end by the old id in the moment of a renewal ends what it has become.
+		for id := renewed[o.target]; id != ""; id = renewed[id] {
+			mark(id, false)
+		}
 	case endUser, password, disable:
 		for id, l := range lives {
 			// A log-in that was not answered when the end began may be later.
-			if l.user == o.user && id != o.keep && id != o.became && l.begin < carriedOut(o, faults) {
+			if l.user == o.user && id != o.keep && id != o.became && l.begin < o.end {
 				mark(id, l.end < o.begin)
 			}
 		}
 	}
-}
-
-// carriedOut is until when the end o may have been carried out. One that was given
-// up may be on its way to a database that stands still, which reads it when it
-// goes on: later than whoever asked was told that it had failed, and than a
-// log-in of the moment in between.
-func carriedOut(o op, faults []fault) time.Duration {
-	until := o.end
-	if o.outcome == unavailable || o.outcome == unknown {
-		for _, f := range faults {
-			if f.begin <= o.end && f.end >= o.begin {
-				until = max(until, f.end)
-			}
-		}
-	}
-	return until
 }
 
 // aroundOf is all that the history has about the user of l in the seconds around
@@ -158,8 +148,8 @@ func aroundOf(ops []op, l *life, lives map[string]*life, at time.Duration) strin
 	const around = 10 * time.Second
 	var text strings.Builder
 	for _, o := range ops {
-		s := lives[o.session]
-		if (o.user == l.user || s != nil && s.user == l.user) && o.end > at-around && o.begin < at+around {
+		about := func(id string) bool { s := lives[id]; return s != nil && s.user == l.user }
+		if (o.user == l.user || about(o.session) || about(o.target)) && o.end > at-around && o.begin < at+around {
 			fmt.Fprintf(&text, "\n    %v to %v: %s, %s, on node %d, session %.8s, target %.8s, keep %.8s, became %.8s %s",
 				o.begin, o.end, o.kind, o.outcome, o.node, o.session, o.target, o.keep, o.became, o.note)
 		}
