@@ -3,6 +3,7 @@ package redisdb
 import (
 	"context"
 	"fmt"
+	"math/bits"
 	"time"
 
 	"gatehouse/internal/session"
@@ -24,7 +25,7 @@ const (
 func (c *cluster) scan(ctx context.Context, pattern string, fn func([]string) error) error {
 	kind := len(pattern) - len("*")
 	left := everyShard
-	var err error
+	why := errMoving // why some are left
 	for pass := range scanPasses {
 		if pass > 0 {
 			select {
@@ -34,14 +35,18 @@ func (c *cluster) scan(ctx context.Context, pattern string, fn func([]string) er
 			}
 			_ = c.refresh(ctx, time.Now())
 		}
-		var all []*server
-		if all, err = c.all(ctx); err != nil {
+		all, err := c.all(ctx)
+		if err != nil {
+			why = err
 			continue
 		}
 		for _, s := range all {
-			var done shardSet
-			if done, err = s.scan(ctx, pattern, kind, left, fn); err != nil && !isUnavailable(err) {
+			done, err := s.scan(ctx, pattern, kind, left, fn)
+			switch {
+			case err != nil && !isUnavailable(err):
 				return err
+			case err != nil:
+				why = err
 			}
 			left &^= done
 		}
@@ -49,10 +54,8 @@ func (c *cluster) scan(ctx context.Context, pattern string, fn func([]string) er
 			return nil
 		}
 	}
-	if err == nil {
-		err = errMoving
-	}
-	return fmt.Errorf("%w: redis: slots have been moved all the time: %w", session.ErrUnavailable, err)
+	return fmt.Errorf("%w: redis: the sessions of %d in %d users cannot be read: %w", session.ErrUnavailable,
+		bits.OnesCount64(uint64(left)), session.Shards, why)
 }
 
 // scan calls fn with the keys of those of left that are on s, and returns which of
