@@ -119,11 +119,13 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 	}
 }
 
-func TestSentinelURLs(t *testing.T) {
+func TestURLsWithManyHosts(t *testing.T) {
 	for _, url := range []string{
 		"redis+sentinel://h:1,[::1]:2,10.0.0.1/main/3",
 		"redis+sentinel://u:p%40w@h/main",
 		"redis+sentinel://:pw@h:1,h:2/main/",
+		"redis+cluster://u:p%40w@h:1,[::1]:2,10.0.0.1",
+		"redis+cluster://h/",
 	} {
 		if _, err := (Stores{RedisURL: NewSecret(url)}).Resolve(nil); err != nil {
 			t.Errorf("%s: %v", url, err)
@@ -161,6 +163,8 @@ func TestOneProblem(t *testing.T) {
 		"is no list of sentinels: want":                                       stores("", "redis+sentinel://:hunter2@h:1,h:99999/main"),
 		"does not end in the name of the master":                              stores("", "redis+sentinel://:hunter2@h:1,h:2"),
 		"the name of the master and a database":                               stores("", "redis+sentinel://h:1/main/hunter2"),
+		"that is no list of servers: want redis+cluster":                      stores("", "redis+cluster://:hunter2@h:1,"),
+		"a cluster has no numbered databases":                                 stores("", "redis+cluster://:hunter2@h:1/0"),
 	} {
 		_, err := s.Resolve(nil)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

@@ -8,7 +8,7 @@ import (
 // FuzzSecretsStaySecret feeds URLs of any shape: no problem line may repeat a
 // piece of one, for it may be a piece of the password.
 func FuzzSecretsStaySecret(f *testing.F) {
-	for _, s := range []string{"redis://:%s@h/0", "postgres://u:%s@h:%s/d", "redis://h/%s", "%s://h", "%s", "redis://h:%s", "//%s?%s#%s", "redis://%%%s", "redis+sentinel://%s@h,%s:%s/%s/%s"} {
+	for _, s := range []string{"redis://:%s@h/0", "postgres://u:%s@h:%s/d", "redis://h/%s", "%s://h", "%s", "redis://h:%s", "//%s?%s#%s", "redis://%%%s", "redis+sentinel://%s@h,%s:%s/%s/%s", "redis+cluster://%s@h,%s:%s/%s"} {
 		f.Add(s)
 	}
 	const secret = "hunter2"

@@ -8,7 +8,7 @@ type Stores struct {
 	DataDir         string `name:"data-dir" env:"GATEHOUSE_DATA_DIR" default:"./data" placeholder:"DIR" help:"Folder of the embedded SQLite database."`
 	DatabaseURL     Secret `name:"database-url" env:"GATEHOUSE_DATABASE_URL" placeholder:"URL" help:"PostgreSQL for accounts: postgres://user:password@host:port/database. Empty: SQLite in the data folder. Needs a Redis URL too."`
 	DatabaseURLFile string `name:"database-url-file" env:"GATEHOUSE_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds the PostgreSQL URL, instead of the URL itself."`
-	RedisURL        Secret `name:"redis-url" env:"GATEHOUSE_REDIS_URL" placeholder:"URL" help:"Redis for sessions: redis://:password@host:port/0, rediss:// with TLS, or redis+sentinel://host:port,host:port/name/0. Empty: sessions in SQLite."`
+	RedisURL        Secret `name:"redis-url" env:"GATEHOUSE_REDIS_URL" placeholder:"URL" help:"Redis for sessions: redis://:password@host:port/0, rediss:// with TLS, redis+sentinel://host:port,host:port/name/0, or redis+cluster://host:port,host:port. Empty: sessions in SQLite."`
 	RedisURLFile    string `name:"redis-url-file" env:"GATEHOUSE_REDIS_URL_FILE" placeholder:"FILE" help:"File that holds the Redis URL, instead of the URL itself."`
 	KeysSecret      Secret `name:"keys-secret" env:"GATEHOUSE_KEYS_SECRET" placeholder:"SECRET" help:"Secret that seals the keys signing access tokens in the database, random, at least 32 characters, the same on all nodes. Empty: with SQLite a file in the data folder holds one that is made at the first start; with PostgreSQL the keys are not sealed."`
 	KeysSecretFile  string `name:"keys-secret-file" env:"GATEHOUSE_KEYS_SECRET_FILE" placeholder:"FILE" help:"File that holds this secret, instead of the secret itself."`

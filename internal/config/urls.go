@@ -106,7 +106,11 @@ func (p *problems) redisURL(env string, s Secret) {
 		p.sentinelURL(env, rest)
 		return
 	}
-	u := p.storeURL(env, s, "redis://:password@host:6379/0", "redis", "rediss", "redis+sentinel")
+	if rest, ok := strings.CutPrefix(s.Reveal(), "redis+cluster://"); ok {
+		p.clusterURL(env, rest)
+		return
+	}
+	u := p.storeURL(env, s, "redis://:password@host:6379/0", "redis", "rediss", "redis+sentinel", "redis+cluster")
 	if u == nil {
 		return
 	}
@@ -125,19 +129,40 @@ func (p *problems) redisURL(env string, s Secret) {
 func (p *problems) sentinelURL(env, rest string) {
 	const want = "want redis+sentinel://user:password@host:26379,host:26379/name/0"
 	authority, path, _ := strings.Cut(rest, "/")
-	at := strings.LastIndexByte(authority, '@') + 1
-	for host := range strings.SplitSeq(authority[at:], ",") {
-		u, err := url.Parse("redis://" + authority[:at] + host)
-		if err != nil || u.Hostname() == "" || !portFits(u) || u.RawQuery != "" || u.Fragment != "" {
-			p.add(env, "has a part between :// and / that is no list of sentinels: "+want)
-			return
-		}
+	if !isHostList(authority) {
+		p.add(env, "has a part between :// and / that is no list of sentinels: "+want)
+		return
 	}
 	name, database, _ := strings.Cut(strings.TrimSuffix(path, "/"), "/")
 	_, err := strconv.ParseUint(database, 10, 31)
 	if name == "" || strings.ContainsAny(name, "?#") || database != "" && err != nil {
 		p.add(env, "does not end in the name of the master and a database number: "+want)
 	}
+}
+
+// clusterURL checks what stands behind the scheme.
+func (p *problems) clusterURL(env, rest string) {
+	const want = "want redis+cluster://user:password@host:6379,host:6379"
+	authority, path, _ := strings.Cut(rest, "/")
+	switch {
+	case !isHostList(authority):
+		p.add(env, "has a part behind :// that is no list of servers: "+want)
+	case strings.Trim(path, "/") != "":
+		p.add(env, "ends in a path, but a cluster has no numbered databases: "+want)
+	}
+}
+
+// isHostList reports whether authority is user:password@host:port,host:port, of which
+// only the host is needed.
+func isHostList(authority string) bool {
+	at := strings.LastIndexByte(authority, '@') + 1
+	for host := range strings.SplitSeq(authority[at:], ",") {
+		u, err := url.Parse("redis://" + authority[:at] + host)
+		if err != nil || u.Hostname() == "" || !portFits(u) || u.RawQuery != "" || u.Fragment != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // storeURL parses s, which must have one of the schemes. No message repeats

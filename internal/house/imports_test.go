@@ -73,6 +73,7 @@ var mayKnow = []struct {
 	{"github.com/alexedwards/scs/v2", []string{"internal/session/cookie.go"}},
 	{"github.com/alexedwards/scs/redisstore", []string{"internal/store/redisdb"}},
 	{"github.com/gomodule/redigo", []string{"internal/store/redisdb"}},
+	{"github.com/mna/redisc", []string{"internal/store/redisdb"}},
 	{"database/sql", []string{"internal/store/sqldb", "migrations"}},
 	{"github.com/jackc/pgx", []string{"internal/store/sqldb", "migrations"}},
 	{"modernc.org/sqlite", []string{"internal/store/sqldb", "migrations"}},

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 
 	"gatehouse/internal/user"
@@ -46,7 +45,8 @@ func (e *ReuseError) Unwrap() error {
 // StartBearer is Start for a client that keeps tokens instead of a cookie. It
 // returns the session with its first refresh token.
 func (m *Manager) StartBearer(ctx context.Context, n New) (Session, string, error) {
-	s := m.opened(newID(), n, nil)
+	_, id := NewToken(n.User.ID) // nobody has the token
+	s := m.opened(id, n, nil)
 	token, err := m.carryByBearer(&s)
 	if err != nil {
 		return Session{}, "", err
@@ -62,7 +62,8 @@ func (m *Manager) StartBearer(ctx context.Context, n New) (Session, string, erro
 // end.
 func (m *Manager) RenewBearer(ctx context.Context, s Session, epoch user.Epoch) (Session, string, error) {
 	next := s
-	next.ID, next.Epoch = newID(), epoch
+	_, next.ID = NewToken(s.User) // nobody has the token
+	next.Epoch = epoch
 	token, err := m.carryByBearer(&next)
 	if err != nil {
 		return Session{}, "", err
@@ -90,13 +91,6 @@ func (m *Manager) EnterBearer(id ID, u user.ID, v *Visit) error {
 	}
 	v.present, v.session = true, s
 	return nil
-}
-
-// newID returns the id of a token that nobody has: it is forgotten here.
-func newID() ID {
-	var token [32]byte
-	rand.Read(token[:])
-	return IDOf(base64.RawURLEncoding.EncodeToString(token[:]))
 }
 
 // carryByBearer makes s a session whose first refresh token is the one returned.

@@ -12,8 +12,8 @@ import (
 	"gatehouse/internal/user"
 )
 
-// Cookies carries sessions in a browser cookie. Token, cookie and data map are
-// scs'; when to read, create, save and end is ours: scs' own LoadAndSave,
+// Cookies carries sessions in a browser cookie. Cookie and data map are scs'; which
+// token, when to read, create, save and end is ours: scs' own LoadAndSave,
 // IdleTimeout and unconditional commit would bring ended sessions back.
 //
 // A request goes through Load, then its handler, then Commit, and only then may
@@ -209,7 +209,7 @@ func (c *Cookies) Commit(ctx context.Context) error {
 // user's sessions were ended since n.User was read; then no cookie is set.
 func (c *Cookies) Start(ctx context.Context, w http.ResponseWriter, n New) (Session, error) {
 	v := &Visit{Context: ctx, present: true, start: &n}
-	ctx, err := c.fresh.Load(v, "")
+	ctx, err := c.fresh.Load(v, newToken(n.User.ID))
 	if err != nil {
 		return Session{}, err
 	}
@@ -224,7 +224,7 @@ func (c *Cookies) Renew(ctx context.Context, w http.ResponseWriter, epoch user.E
 		return Session{}, ErrNone
 	}
 	v := &Visit{Context: ctx, present: true, renew: &renewal{old: old.session, epoch: epoch}}
-	next, err := c.fresh.Load(v, "")
+	next, err := c.fresh.Load(v, newToken(old.session.User))
 	if err != nil {
 		return Session{}, err
 	}
@@ -240,9 +240,16 @@ func (c *Cookies) Renew(ctx context.Context, w http.ResponseWriter, epoch user.E
 	return s, err
 }
 
+// newToken returns the token of a new session of u. scs would make it, if its id
+// did not have to fit the user; it finds no data under it yet.
+func newToken(u user.ID) string {
+	token, _ := NewToken(u)
+	return token
+}
+
 // issue creates the session that v describes and sets its cookie.
 func (c *Cookies) issue(ctx context.Context, w http.ResponseWriter, v *Visit) (Session, error) {
-	token, _, err := c.fresh.Commit(ctx) // makes the token and calls guardedStore.CommitCtx
+	token, _, err := c.fresh.Commit(ctx) // calls guardedStore.CommitCtx
 	if err != nil {
 		return Session{}, err
 	}

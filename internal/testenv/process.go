@@ -27,7 +27,12 @@ type process struct {
 	// ready reports whether the program with that pid serves on the port.
 	ready      func(pid, port int) bool
 	stopSignal syscall.Signal
-	credential *syscall.Credential // nil: run as we are
+	// more are further arguments of a redis-server.
+	more func() []string
+	// busPort is where a server of a Redis Cluster speaks with the others, chosen
+	// when it was given the port busOf.
+	busPort, busOf int
+	credential     *syscall.Credential // nil: run as we are
 
 	mu  sync.Mutex
 	cmd *exec.Cmd // nil while it does not run

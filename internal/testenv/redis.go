@@ -97,6 +97,20 @@ func SharedRedis(t testing.TB) string {
 }
 
 func startRedis(args ...string) (*process, error) {
+	proc, err := redisProcess()
+	if err != nil {
+		return nil, err
+	}
+	proc.more = func() []string { return args }
+	if err := proc.launch(); err != nil {
+		proc.remove()
+		return nil, err
+	}
+	return proc, nil
+}
+
+// redisProcess returns a redis-server that has not been started yet.
+func redisProcess() (*process, error) {
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, missing("redis-server", "redis-server")
@@ -110,19 +124,11 @@ func startRedis(args ...string) (*process, error) {
 		return nil, err
 	}
 	conf := filepath.Join(dir, "redis.conf")
-	proc := &process{
-		dir: dir,
-		command: func(port int) []string {
-			writeConf(conf, port, confLines(append([]string{"--dir", data, "--save", "", "--appendonly", "yes",
-				"--maxmemory-policy", "noeviction"}, args...)))
-			return []string{bin, conf}
-		},
-		ready:      redisReady,
-		stopSignal: syscall.SIGTERM,
-	}
-	if err := proc.launch(); err != nil {
-		proc.remove()
-		return nil, err
+	proc := &process{dir: dir, ready: redisReady, stopSignal: syscall.SIGTERM}
+	proc.command = func(port int) []string {
+		writeConf(conf, port, confLines(append([]string{"--dir", data, "--save", "", "--appendonly", "yes",
+			"--maxmemory-policy", "noeviction"}, proc.more()...)))
+		return []string{bin, conf}
 	}
 	return proc, nil
 }

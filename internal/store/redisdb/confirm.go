@@ -16,11 +16,9 @@ import (
 // the question after all news before. Who asks learns from Redis how many have
 // got the question, which is how many nodes there are, and counts the answers.
 //
-// Counts are those of one server: a node that still hangs on the master of
-// before a failover is neither asked nor counted, and anybody else who
-// subscribes to the channel is counted and never answers. In a Redis Cluster,
-// which this package does not support, the number asked would be of one shard's
-// subscribers only.
+// Counts are those of one server (of a cluster: confirm_cluster.go): a node that
+// still hangs on the master of before a failover is neither asked nor counted, and
+// anybody else who subscribes to the channel is counted and never answers.
 
 const (
 	// questionChannel, with the name of the ledger behind it, is where nodes
@@ -36,10 +34,7 @@ const (
 
 // questions returns the channel on which the nodes of this store are asked.
 func (s *Store) questions() string {
-	if g := s.client.gate; g != nil {
-		return questionChannel + g.name
-	}
-	return questionChannel
+	return questionChannel + s.follows
 }
 
 // Confirm implements session.Store.
@@ -60,11 +55,7 @@ func (s *Store) Confirm(ctx context.Context) (nodes session.Nodes, err error) {
 	if err, failed := answers.ReceiveWithTimeout(time.Until(deadline)).(error); failed {
 		return nodes, err
 	}
-	err = s.client.do(ctx, func(c boundConn) (err error) {
-		nodes.Live, err = redis.Int(c.eval(askScript, question))
-		return err
-	})
-	if err != nil {
+	if nodes.Live, err = s.put(ctx, question); err != nil {
 		return session.Nodes{}, err
 	}
 	heard := map[string]struct{}{} // a question may be put twice
@@ -83,6 +74,22 @@ func (s *Store) Confirm(ctx context.Context) (nodes session.Nodes, err error) {
 	return nodes, nil
 }
 
+// put asks the nodes and returns how many they are.
+func (s *Store) put(ctx context.Context, question string) (asked int, err error) {
+	if s.cluster == nil {
+		err = s.client.do(ctx, func(c boundConn) (err error) {
+			asked, err = redis.Int(c.eval(askScript, question))
+			return err
+		})
+		return asked, err
+	}
+	name, err := s.cluster.ledgerName(ctx) // a command follows none itself
+	if err != nil {
+		return 0, err
+	}
+	return s.cluster.put(ctx, questionChannel+name, question)
+}
+
 // answering answers questions, beside the one who listens, whom a slow answer
 // must not keep from the news.
 type answering struct {
@@ -94,13 +101,10 @@ type answering struct {
 // for the news.
 func (s *Store) answering(ctx context.Context) *answering {
 	a := &answering{questions: make(chan string, maxQuestions)}
-	client, name := s.client, rand.Text()
-	if g := s.client.gate; g != nil {
-		client = g.raw.client
-	}
+	do, name := s.pastGate(), rand.Text()
 	a.done.Go(func() {
 		for question := range a.questions {
-			_ = client.do(ctx, func(c boundConn) error { // who asks does not wait for ever
+			_ = do(ctx, func(c boundConn) error { // who asks does not wait for ever
 				_, err := c.Do("PUBLISH", answerChannel+question, name)
 				return err
 			})

@@ -110,6 +110,6 @@ func TestNodesConfirm(t *testing.T) {
 	g.confirmed(command, session.Nodes{Confirmed: 2, Live: 2})
 
 	// A node that does not answer is counted, and waited for only a moment.
-	must(t, news.Subscribe("ended:this one"))
+	must(t, news.Subscribe("ended:this one"+redisdb.Layout))
 	g.confirmed(command, session.Nodes{Confirmed: 2, Live: 3})
 }

@@ -26,6 +26,22 @@ const (
 	idleTimeout = 4 * time.Minute
 )
 
+// asker is what a store asks: the one server that keeps all, or in a cluster
+// whichever has its shard at the moment (route.go).
+type asker interface {
+	// do lends f a connection; f has to be harmless to repeat. Errors other than
+	// the caller's own cancellation wrap session.ErrUnavailable.
+	do(ctx context.Context, f func(boundConn) error) error
+	// ask finds a record, named by its packed id. The caller frees the question.
+	// Errors as of do, and session.ErrUnreadable if it is no record; errNoWire if
+	// it has to be asked through do.
+	ask(ctx context.Context, k keys, id string) (*question, error)
+	// version grows when another server comes to be asked.
+	version() uint64
+	// behind is the gate in front of that server; nil if there is none.
+	behind() *gate
+}
+
 // client is the connections to one Redis server: a bounded, waiting pool of those
 // that one operation has at a time, and one for the GET of all checks.
 type client struct {
@@ -46,6 +62,7 @@ type generationConn struct {
 	generation uint64
 	server     string
 	proven     time.Time
+	proved     shardSet  // what of it came through then
 	used       time.Time // when it was put back into the pool
 	finder     *finder   // made when first needed
 }
@@ -79,6 +96,10 @@ func newClient(d dialer) *client {
 	}
 	return c
 }
+
+func (c *client) version() uint64 { return c.generation.Load() }
+
+func (c *client) behind() *gate { return c.gate }
 
 // admit lets a new connection into the pool if its server is up to date.
 func (c *client) admit(ctx context.Context, conn *generationConn) (*generationConn, error) {
@@ -116,7 +137,7 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time
 		return c.gate.turnAway(err)
 	}
 	now := time.Now()
-	if now.Sub(conn.proven) < compareEvery {
+	if now.Sub(conn.proven) < c.gate.lasts(conn.proven.Sub(started), conn.proved) {
 		return nil
 	}
 	if !now.Before(deadline) {
@@ -134,7 +155,7 @@ func (c *client) mayUse(ctx context.Context, conn *generationConn, deadline time
 func (c *client) proveAgain(ctx context.Context, conn *generationConn, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	if server, err := serverOf(boundConn{conn, deadline}); err != nil {
+	if server, err := serverOf(boundConn{Conn: conn, deadline: deadline}); err != nil {
 		return err
 	} else if server != conn.server {
 		return errStale // it has been a replica meanwhile
@@ -147,13 +168,17 @@ func (c *client) proveAgain(ctx context.Context, conn *generationConn, deadline 
 type boundConn struct {
 	redis.Conn
 	deadline time.Time
+	// tag is that of the shard which the operation is about, in a cluster.
+	tag keys
+	// asking: the server is importing the shard, and its owner has sent us.
+	asking bool
 }
 
 // boundTo bounds what is asked about a connection before it is lent: a pool of
 // them, all to a server that has frozen, is tried one after the other.
 func boundTo(ctx context.Context, conn redis.Conn) redis.Conn {
 	if d, ok := ctx.Deadline(); ok {
-		return boundConn{conn, d}
+		return boundConn{Conn: conn, deadline: d}
 	}
 	return conn
 }
@@ -163,6 +188,11 @@ func (c boundConn) Do(cmd string, args ...any) (any, error) {
 	left := time.Until(c.deadline)
 	if left <= 0 {
 		return nil, context.DeadlineExceeded
+	}
+	if c.asking {
+		if _, err := redis.DoWithTimeout(c.Conn, left, "ASKING"); err != nil {
+			return nil, err
+		}
 	}
 	return redis.DoWithTimeout(c.Conn, left, cmd, args...)
 }
@@ -180,13 +210,21 @@ func (c boundConn) find(id session.ID) ([]byte, bool, error) {
 // eval runs a script by its hash, and by its text where the server has not
 // seen it yet.
 func (c boundConn) eval(s *redis.Script, args ...any) (any, error) {
-	all := append(make([]any, 0, len(args)+2), s.Hash(), 0)
+	all := make([]any, 0, len(args)+3)
+	if c.tag == "" {
+		all = append(all, s.Hash(), 0)
+	} else {
+		all = append(all, s.Hash(), 1, string(c.tag)) // which never exists (cluster.go)
+	}
 	reply, err := c.Do("EVALSHA", append(all, args...)...)
 	if err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT ") {
 		if _, err = c.Do("SCRIPT", "LOAD", scriptText[s]); err != nil {
 			return nil, err
 		}
 		reply, err = c.Do("EVALSHA", append(all, args...)...)
+	}
+	if err != nil && strings.HasPrefix(err.Error(), "ASK ") {
+		err = errMoving // nobody runs a script on a part of its keys
 	}
 	return reply, err
 }
@@ -195,9 +233,13 @@ func (c boundConn) eval(s *redis.Script, args ...any) (any, error) {
 // once more with a new one, so f has to be harmless to repeat. Errors other
 // than the caller's own cancellation wrap session.ErrUnavailable.
 func (c *client) do(ctx context.Context, f func(boundConn) error) error {
-	deadline := time.Now().Add(opTimeout)
+	return c.doBy(ctx, time.Now().Add(opTimeout), 0, f)
+}
+
+// doBy is do with a deadline, and about shards that have to have proved themselves.
+func (c *client) doBy(ctx context.Context, deadline time.Time, about shardSet, f func(boundConn) error) error {
 	for attempt := 0; ; attempt++ {
-		err := c.once(ctx, deadline, f)
+		err := c.once(ctx, deadline, about, f)
 		switch {
 		case err == nil:
 			return nil
@@ -213,7 +255,7 @@ func (c *client) do(ctx context.Context, f func(boundConn) error) error {
 	}
 }
 
-func (c *client) once(ctx context.Context, deadline time.Time, f func(boundConn) error) error {
+func (c *client) once(ctx context.Context, deadline time.Time, about shardSet, f func(boundConn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -222,7 +264,10 @@ func (c *client) once(ctx context.Context, deadline time.Time, f func(boundConn)
 		return err
 	}
 	defer c.pool.put(conn)
-	return f(boundConn{conn, deadline})
+	if c.gate != nil && !conn.proved.has(about) {
+		return errBehind
+	}
+	return f(boundConn{Conn: conn, deadline: deadline})
 }
 
 // lostConnection reports whether err says that the connection, not the server,

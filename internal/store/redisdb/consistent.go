@@ -275,7 +275,7 @@ func (i *inspector) key(key string, expires bool) {
 	case ofMany && kind == "x":
 		i.found.Tombstones++
 	case strings.HasPrefix(key, i.store.keys.indexes()): // a colon in it means nothing
-	case ofMany && slices.Contains([]string{"s", "e", "r", "count"}, kind), key == "ending":
+	case ofMany && slices.Contains([]string{"s", "e", "r", "count", "live"}, kind), key == "ending", key == "live":
 	case slices.Contains([]string{"e", "seq", "ledger"}, key):
 		eternal = true
 	default:

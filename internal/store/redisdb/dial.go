@@ -58,7 +58,9 @@ func dialWithin(more ...redis.DialOption) []redis.DialOption {
 var errReplica = errors.New("redisdb: the server is not a master")
 
 // serverOf names the server behind c and the history of its data: another name
-// means that ends it once knew may be missing. errReplica if it is no master.
+// means that ends it once knew may be missing. errReplica if it is no master. In a
+// cluster the name is another one also when a shard has left the server and come
+// back: whoever takes over a slot has a greater epoch than the one before.
 func serverOf(c redis.Conn) (string, error) {
 	info, err := redis.String(c.Do("INFO", "server", "replication"))
 	if err != nil {
@@ -67,5 +69,19 @@ func serverOf(c redis.Conn) (string, error) {
 	if field(info, "role") != "master" {
 		return "", errReplica
 	}
-	return field(info, "run_id") + field(info, "master_replid"), nil
+	server := field(info, "run_id") + field(info, "master_replid")
+	if field(info, "redis_mode") != "cluster" {
+		return server, nil
+	}
+	if info, err = redis.String(c.Do("CLUSTER", "INFO")); err != nil {
+		return "", err
+	}
+	return server + "/" + field(info, "cluster_my_epoch"), nil
+}
+
+// processOf takes from the name of a server what a note about an end of everyone
+// has of it.
+func processOf(server string) string {
+	process, _, _ := strings.Cut(server, "/")
+	return process
 }

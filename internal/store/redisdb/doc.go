@@ -1,7 +1,7 @@
 // Package redisdb keeps sessions in Redis: the session.Store of the set-up with
 // many nodes, and a limiter that those nodes share.
 //
-// Layout, all on one server, Redis 7.0 commands only:
+// Layout, Redis 7.0 commands only:
 //
 //	s:{id}    the record (record.go); expires at the nearer deadline
 //	u{user}   sorted set of the user's session ids, scored by the nearer
@@ -27,7 +27,10 @@
 //
 // Ids in it are bytes and not text, to save room (keys.go).
 //
-// The server may be whichever Redis Sentinel has made the master (sentinel.go).
+// The server may be whichever Redis Sentinel has made the master (sentinel.go). In a
+// Redis Cluster each of these keys has the tag of a shard between its kind and the
+// rest, as in s:{17}…, and those that are there once are there once per shard
+// (cluster.go).
 // What it has forgotten when it comes, it is told again first (gate.go).
 //
 // A check is one GET, and all checks that are under way at the same time go

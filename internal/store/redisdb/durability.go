@@ -2,6 +2,7 @@ package redisdb
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -11,7 +12,23 @@ import (
 // Warnings returns what about the server's set-up can log people out or bring
 // ended sessions back, one sentence each; none if all is well.
 func (s *Store) Warnings(ctx context.Context) (warnings []string, err error) {
-	err = s.client.do(ctx, func(c boundConn) error {
+	if s.cluster == nil {
+		return warningsOf(ctx, s.client.do)
+	}
+	all, err := s.cluster.all(ctx)
+	for _, one := range all {
+		some, failed := warningsOf(ctx, one.client.do)
+		err = errors.Join(err, failed)
+		for _, w := range some {
+			warnings = append(warnings, one.addr+": "+w)
+		}
+	}
+	return warnings, err
+}
+
+// warningsOf is Warnings about one server.
+func warningsOf(ctx context.Context, do func(context.Context, func(boundConn) error) error) (warnings []string, err error) {
+	err = do(ctx, func(c boundConn) error {
 		warnings = nil
 		info, err := redis.String(c.Do("INFO"))
 		if err != nil {

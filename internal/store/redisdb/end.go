@@ -31,6 +31,17 @@ const countMemory = 10 * time.Minute
 
 // End implements session.Store.
 func (s *Store) End(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
+	var errs []error
+	for _, one := range s.each() { // what can be done is done, although one server may be away
+		n, err := one.end(ctx, one.own(ids), why, now)
+		ended += n
+		errs = append(errs, err)
+	}
+	return ended, errors.Join(errs...)
+}
+
+// end is End in one shard.
+func (s *Store) end(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
 	for len(ids) > 0 {
 		batch := ids[:min(len(ids), endBatch)]
 		ids = ids[len(batch):]
@@ -67,6 +78,7 @@ func (s *Store) endBatch(ctx context.Context, ids []session.ID, why session.Why,
 // EndUser implements session.Store. First the epoch, from which on no older
 // session can join the index; then whatever the index holds.
 func (s *Store) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep session.ID, why session.Why, now time.Time) (ended int, err error) {
+	s = s.home(session.ShardOf(u))
 	ids, err := s.raise(ctx, packUser(u), epoch.User)
 	if err != nil {
 		return 0, err
@@ -89,7 +101,7 @@ func (s *Store) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep s
 // ledger knows whether it ended keep (then it stays ended) or kept it too, as when
 // "end all others" is asked for twice because the first answer was an error.
 func (s *Store) bringUp(ctx context.Context, keep session.ID, epoch user.Epoch) error {
-	g := s.client.gate
+	g := s.client.behind()
 	if keep == "" || g == nil {
 		return nil
 	}
@@ -115,29 +127,61 @@ func (s *Store) bringUp(ctx context.Context, keep session.ID, epoch user.Epoch) 
 // count is right although a step whose answer was lost is repeated, and also if a
 // gate takes part because it believes that nobody else does (ending.go).
 func (s *Store) EndAll(ctx context.Context, epoch user.Epoch, why session.Why, now time.Time) (ended int, err error) {
-	defer s.noteEnding(ctx)()
-	if _, err := s.raise(ctx, "", epoch.All); err != nil {
-		return 0, err
-	}
-	count, began := s.keys.count(epoch.All), time.Now()
-	err = s.scanIDs(ctx, func(ids []session.ID) error {
-		for batch := range slices.Chunk(ids, endBatch) {
-			if worked := time.Since(began); worked >= restFrom {
-				time.Sleep(min(worked, 10*restFrom))
-				began = time.Now()
-			}
-			err := patiently(ctx, func() error {
-				n, err := s.endOlder(ctx, batch, user.Epoch{All: epoch.All}, "", count, why, now)
-				ended = max(ended, n)
-				return err
-			})
+	return endEveryone(ctx, s.each(), s.scanIDs, epoch, why, now)
+}
+
+// endEveryone is EndAll for the shards in all. scan passes all their sessions on.
+func endEveryone(ctx context.Context, all []*Store, scan func(context.Context, func([]session.ID) error) error, epoch user.Epoch, why session.Why, now time.Time) (ended int, err error) {
+	defer noteEnding(ctx, all)()
+	for _, s := range all {
+		raise := func() error { _, err := s.raise(ctx, "", epoch.All); return err }
+		if err := raise(); err != nil && len(all) > 1 {
+			err = patiently(ctx, raise)
 			if err != nil {
-				return err
+				return 0, err
+			}
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	counted, began := make([]int, len(all)), time.Now()
+	err = scan(ctx, func(ids []session.ID) error {
+		for i, s := range all {
+			for batch := range slices.Chunk(s.own(ids), endBatch) {
+				if worked := time.Since(began); worked >= restFrom {
+					time.Sleep(min(worked, 10*restFrom))
+					began = time.Now()
+				}
+				err := patiently(ctx, func() error {
+					n, err := s.endOlder(ctx, batch, user.Epoch{All: epoch.All}, "", s.keys.count(epoch.All), why, now)
+					counted[i] = max(counted[i], n)
+					return err
+				})
+				if err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
+	for _, n := range counted {
+		ended += n
+	}
 	return ended, err
+}
+
+// own returns those of ids that are of the shard of s.
+func (s *Store) own(ids []session.ID) []session.ID {
+	if s.keys == "" {
+		return ids
+	}
+	var own []session.ID
+	for _, id := range ids {
+		if id.Shard() == s.shard {
+			own = append(own, id)
+		}
+	}
+	return own
 }
 
 // How often, and after which pause, one of the very many steps of reading or

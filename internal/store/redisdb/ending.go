@@ -21,14 +21,16 @@ const (
 
 // noteEnding keeps the note until done is called. A note that cannot be written
 // costs checks that have to wait, no more.
-func (s *Store) noteEnding(ctx context.Context) (done func()) {
+func noteEnding(ctx context.Context, all []*Store) (done func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	stopped := make(chan struct{})
 	note := func() {
-		_ = s.client.do(ctx, func(c boundConn) error {
-			_, err := c.eval(endingScript, endingNoted.Milliseconds())
-			return err
-		})
+		for _, s := range all {
+			_ = s.client.do(ctx, func(c boundConn) error {
+				_, err := c.eval(endingScript, endingNoted.Milliseconds())
+				return err
+			})
+		}
 	}
 	note()
 	go func() {
@@ -50,7 +52,7 @@ func (s *Store) noteEnding(ctx context.Context) (done func()) {
 // underWay reports whether what p lacks may be an end of everyone that is being
 // carried out on server at this moment.
 func (g *gate) underWay(p position, server string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return p.ending != "" && p.ending == server && g.trusted == server
+	g.at.Lock()
+	defer g.at.Unlock()
+	return p.ending != "" && p.ending == processOf(server) && g.trusted == server
 }

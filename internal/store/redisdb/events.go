@@ -69,6 +69,7 @@ func (s *Store) subscribe(ctx context.Context, ended func(session.ID, session.Re
 	defer func() { cancel(); <-pinging }()
 	answers := s.answering(ctx)
 	defer answers.stop()
+	asked := parts{}
 	for {
 		switch m := sub.ReceiveWithTimeout(silence).(type) {
 		case redis.Subscription:
@@ -76,7 +77,9 @@ func (s *Store) subscribe(ctx context.Context, ended func(session.ID, session.Re
 			missed() // whatever ended until now
 		case redis.Message:
 			if m.Channel != endedChannel {
-				answers.give(string(m.Data)) // behind all news before the question
+				if question, whole := asked.add(string(m.Data)); whole {
+					answers.give(question) // behind all news before the question
+				}
 				continue
 			}
 			reason, id, _ := strings.Cut(string(m.Data), " ")

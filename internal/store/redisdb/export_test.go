@@ -21,3 +21,24 @@ func UnpackIDs(members []string) []session.ID { return unpackIDs(members) }
 
 // Layout is behind the name of a ledger in Redis.
 const Layout = layout
+
+// ShardedKey is the key of the record of a session in a cluster.
+func ShardedKey(id session.ID) string { return tags[id.Shard()].session(id) }
+
+// SlotOfShard is the slot of all keys of a shard in a cluster.
+func SlotOfShard(shard session.Shard) int { return slotOf(shard) }
+
+// SlotOf is the slot of all keys of the shard of a session in a cluster.
+func SlotOf(id session.ID) int { return slotOf(id.Shard()) }
+
+// TombstoneKey is the key of the tombstone of a session in a cluster.
+func TombstoneKey(id session.ID) string { return tags[id.Shard()].tombstone(id) }
+
+// TagOf is in all keys of the shard of a session in a cluster.
+func TagOf(id session.ID) string { return string(tags[id.Shard()]) }
+
+// TagOfShard is in all keys of a shard in a cluster.
+func TagOfShard(shard session.Shard) string { return string(tags[shard]) }
+
+// ShardedIndexKey is the key of the index of a user in a cluster.
+func ShardedIndexKey(u user.ID) string { return tags[session.ShardOf(u)].index(u) }

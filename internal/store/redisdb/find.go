@@ -18,8 +18,9 @@ import (
 // connection for itself and, with redigo, made five of the fifty objects that a
 // check allocated. Redisstore finds where a connection is not for many.
 func (s *Store) Find(ctx context.Context, id session.ID) (session.Session, error) {
+	s = s.home(id.Shard())
 	for range onMasterTries {
-		before := s.client.generation.Load()
+		before := s.client.version()
 		found, err := s.find(ctx, id)
 		if err, settled := s.settle(ctx, id, before, err); settled {
 			return found, err
@@ -30,7 +31,7 @@ func (s *Store) Find(ctx context.Context, id session.ID) (session.Session, error
 
 // find returns what the record of id says; errEnded if there is none.
 func (s *Store) find(ctx context.Context, id session.ID) (session.Session, error) {
-	q, err := s.client.ask(ctx, recordPrefix, packID(id))
+	q, err := s.client.ask(ctx, s.keys, packID(id))
 	switch {
 	case errors.Is(err, errNoWire):
 		return s.findAlone(ctx, id)
@@ -49,7 +50,7 @@ func (s *Store) find(ctx context.Context, id session.ID) (session.Session, error
 // findAlone is find on a connection from the pool.
 func (s *Store) findAlone(ctx context.Context, id session.ID) (found session.Session, err error) {
 	err = s.client.do(ctx, func(c boundConn) error {
-		b, ok, err := c.find(id)
+		b, ok, err := s.findOn(c, id)
 		switch {
 		case err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE "):
 			return session.ErrUnreadable
@@ -62,6 +63,18 @@ func (s *Store) findAlone(ctx context.Context, id session.ID) (found session.Ses
 		return err
 	})
 	return found, err
+}
+
+// findOn is findAlone on a connection.
+func (s *Store) findOn(c boundConn, id session.ID) (record []byte, ok bool, err error) {
+	if s.keys == "" {
+		return c.find(id)
+	}
+	both, err := redis.ByteSlices(c.Do("MGET", s.keys.session(id), s.keys.tombstone(id)))
+	if err != nil {
+		return nil, false, err
+	}
+	return both[0], both[0] != nil && both[1] == nil, nil
 }
 
 // recordPrefix, with the id behind it, is the key of a record.

@@ -2,43 +2,53 @@ package redisdb
 
 import (
 	"errors"
-	"sync/atomic"
+
+	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/session"
 )
 
 // Following returns how far the store follows its ledger, and whether it follows
-// one at all.
+// one at all. Of many servers it is the one that is least far.
 func (s *Store) Following() (session.Following, bool) {
-	g := s.client.gate
-	if g == nil {
+	if s.hearing == nil {
 		return session.Following{}, false
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return session.Following{
-		Known:    g.head,
-		Applied:  g.observed.applied.Load(),
-		Answered: g.asked,
-		Refused:  g.observed.refused.Load(),
-		Shut:     g.refused != nil,
-	}, true
-}
-
-// observed is what the gate remembers for Following alone.
-type observed struct {
-	applied atomic.Int64
-	refused atomic.Uint64
+	h := s.hearing
+	h.mu.Lock()
+	f := session.Following{Known: h.head, Answered: h.asked, Refused: h.turned.Load(), Shut: h.refused != nil}
+	h.mu.Unlock()
+	for i, g := range s.gates() {
+		if applied := g.applied.Load(); i == 0 || applied < f.Applied {
+			f.Applied = applied
+		}
+	}
+	return f, true
 }
 
 // turnAway counts a connection that is not used because of err, unless that is
 // trouble with the connection itself.
-func (g *gate) turnAway(err error) error {
+func (h *hearing) turnAway(err error) error {
 	for _, ours := range []error{errLease, errBehind, ErrLedgerOlder, ErrOtherLedger, session.ErrUnavailable} {
 		if errors.Is(err, ours) {
-			g.observed.refused.Add(1)
+			h.turned.Add(1)
 			break
 		}
 	}
 	return err
+}
+
+// positions is positionsOf, and remembers the one that is least far.
+func (g *gate) positions(c redis.Conn, on shardSet) (map[session.Shard]position, error) {
+	all, err := positionsOf(c, g.raw, on)
+	least := int64(-1)
+	for _, p := range all {
+		if p.ledger == g.name && (least < 0 || p.seq < least) {
+			least = p.seq
+		}
+	}
+	if least >= 0 {
+		g.applied.Store(least)
+	}
+	return all, err
 }

@@ -4,56 +4,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
-
-	"gatehouse/internal/session"
 )
 
 // Redis may lose what it has answered: a crash without an append-only file, a
 // replica promoted before it had everything, a snapshot put back. Sessions lost
 // that way cost a log-in; ends lost that way would bring sessions back (I5).
-// The gate stands between this node and the server: a connection is used only
+// The gate stands between this node and one server: a connection is used only
 // while its server is known to have applied the ledger as far as this node
 // knows it, and what is missing is applied again first, whatever the age of the
-// data. The server says how far it is in "seq", and whose in "ledger".
+// data. The server says how far it is in "seq", and whose in "ledger": of all that
+// it keeps, or in a cluster of each shard for itself (cluster.go).
 type gate struct {
-	raw    *Store // the same server, without a gate: for applying
-	ledger session.Ledger
-	name   string        // of the ledger, with layout; a server that follows another one is refused
-	lease  time.Duration // how long head may be trusted without the ledger's word
-	log    *slog.Logger
+	*hearing
+	client *client  // that stands behind the gate
+	raw    []*Store // one for each shard, on the same server without a gate: for applying
+	// on are the shards that are on the server, as far as this node knows.
+	on func() shardSet
+	// moving is asked about shards that are being moved to another server; nil where
+	// that cannot be.
+	moving *moving
 
-	mu    sync.Mutex
-	head  int64     // newest entry of the ledger that this node knows of
-	asked time.Time // when the ledger last told
-	// silent: it did not answer when it was asked last.
-	silent bool
-	// due is the newest entry that was known one comparison ago. What came after
-	// is being carried out at this moment: to do it a second time would be
-	// harmless, but the one who does it would find it done, and say so.
-	due      int64
+	// since is when a shard came to the server, after started: no proof from before
+	// counts.
+	since atomic.Int64
+
+	at       sync.Mutex
 	seen     string   // the server behind the latest new connection
 	era      int      // grows whenever seen is another one
 	trusted  string   // seen, if the ledger has been asked since it came
-	refused  error    // the server and the ledger do not belong together
 	applying *catchUp // under way, or nil
-
-	// open is until when known has no objection, after started.
-	open atomic.Int64
-
-	observed observed
+	// passed is how far of a shard that is being moved nothing is missing.
+	passed map[*Store]passed
+	// applied is how far the server was seen to be last; for Following.
+	applied atomic.Int64
 }
+
+// passed says that no entry of the ledger from seq to upTo concerns a shard.
+type passed struct{ seq, upTo int64 }
 
 const (
 	// compareEvery is how often a node asks the ledger for its newest entry,
 	// and how long a connection is used without asking its server again. The
 	// design allows a second.
 	compareEvery = 500 * time.Millisecond
+	// missingEvery is how soon a server is asked again of which only some shards
+	// have proved themselves.
+	missingEvery = 20 * time.Millisecond
 	// headTimeout bounds the question to the ledger.
 	headTimeout = 200 * time.Millisecond
 	// aheadTimeout bounds it where the answer can wait for the next comparison.
@@ -73,72 +74,16 @@ var (
 	errBehind      = errors.New("redisdb: Redis is behind the ledger")
 )
 
-// position is how far a server has applied which ledger.
-type position struct {
-	seq    int64
-	ledger string // empty: a server that has never followed one
-	ending string // the server on which an end of everyone is under way
-}
-
-func positionOf(c redis.Conn, k keys) (p position, err error) {
-	reply, err := redis.Values(c.Do("MGET", k.seq(), k.ledger(), k.ending()))
-	if err != nil {
-		return p, err
-	}
-	var seq, name, ending []byte
-	if _, err = redis.Scan(reply, &seq, &name, &ending); err != nil {
-		return p, err
-	}
-	if seq != nil {
-		p.seq, err = redis.Int64(seq, nil)
-	}
-	p.ledger, p.ending = string(name), string(ending)
-	return p, err
-}
-
-// layout is behind the name of a ledger in Redis. The programs before this one
-// named other keys and wrote the name alone. One of them that is still running
-// finds now that Redis follows another ledger, and refuses every check: it would
-// go on with sessions that end in keys it does not know.
-const layout = " 2"
-
-// positionOf is the position by which this program keeps its sessions. A server
-// that has followed the same ledger by another layout has none of them.
-func (g *gate) positionOf(c redis.Conn) (position, error) {
-	p, err := positionOf(c, g.raw.keys)
-	switch {
-	case p.ledger+layout == g.name:
-		p.ledger = ""
-	case err == nil && p.ledger == g.name:
-		g.observed.applied.Store(p.seq)
-	}
-	return p, err
-}
-
-// follow has the server follow this ledger if it follows none.
-func (g *gate) follow(c redis.Conn) (position, error) {
-	p, err := positionOf(c, g.raw.keys)
-	if err != nil {
-		return p, err
-	}
-	name := redis.Args{g.raw.keys.ledger(), g.name}
-	switch {
-	case p.ledger == "":
-		_, err = c.Do("SET", append(name, "NX")...) // another installation may be first
-	case p.ledger+layout == g.name:
-		_, err = c.Do("SET", name...)
-	}
-	if err != nil {
-		return p, err
-	}
-	return g.positionOf(c)
+// newGate returns the gate of the server that client leads to.
+func newGate(h *hearing, c *client, raw []*Store, on func() shardSet) *gate {
+	return &gate{hearing: h, client: c, raw: raw, on: on, passed: map[*Store]passed{}}
 }
 
 // meet notes the server behind a new connection and reports whether it is
 // another one than behind the connection before.
 func (g *gate) meet(server string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.at.Lock()
+	defer g.at.Unlock()
 	before := g.seen
 	if before == server {
 		return false
@@ -150,34 +95,137 @@ func (g *gate) meet(server string) bool {
 	return before != ""
 }
 
+// gain notes that a shard has come to the server, and with it data of another.
+func (g *gate) gain() {
+	g.at.Lock()
+	defer g.at.Unlock()
+	g.trusted = ""
+	g.era++
+	g.since.Store(int64(time.Since(started)))
+}
+
+// lasts returns how long a proof may be used that began then, after started, and
+// in which the shards proved came through: not long if some are missing, and not at
+// all if another shard has come to the server since.
+func (g *gate) lasts(then time.Duration, proved shardSet) time.Duration {
+	switch {
+	case int64(then) <= g.since.Load():
+		return 0
+	case !proved.has(g.on()):
+		return missingEvery
+	}
+	return compareEvery
+}
+
 // prove returns nil if the server behind c has applied what it has to, applying
 // what is missing first if that can be done before ctx ends; if not it goes on
-// without the caller.
+// without the caller. Which shards have come through is in c.
 func (g *gate) prove(ctx context.Context, c *generationConn) error {
 	least, era, err := g.least(ctx, c.server)
 	if err != nil {
 		return err
 	}
-	p, err := g.positionOf(boundTo(ctx, c))
-	for try := 0; err == nil; try++ {
+	on := g.on()
+	for try := 0; ; try++ {
+		proved, behind, err := g.examine(ctx, c, on, least)
+		if err != nil {
+			return err
+		}
+		c.proved = proved
 		switch {
-		case p.ledger != "" && p.ledger != g.name:
-			return g.refuse(fmt.Errorf("%w (it follows ledger %.8s…, the database is %.8s…)", ErrOtherLedger, p.ledger, g.name))
-		case p.ledger != "" && (p.seq >= least || g.underWay(p, c.server)):
-			if err := g.notAhead(ctx, p); err != nil {
-				return err
-			}
+		case proved == on:
 			g.trust(c.server, era)
 			return nil
-		case try == 2:
+		case proved != 0:
+			if behind {
+				g.catchingUp(ctx)
+			}
+			return nil // who asks about another shard is told so
+		case try == 2 || !behind:
 			return errBehind // c leads to another server than the one that caught up
 		}
 		// The run that we join may have begun before we knew of least.
-		if err = g.catchUp(ctx, least); err == nil {
-			p, err = g.positionOf(boundTo(ctx, c))
+		if err := g.catchUp(ctx, least); err != nil {
+			return err
 		}
 	}
-	return err
+}
+
+// examine returns the shards that have applied the ledger up to least, and whether
+// there are others that can be brought there. An error if the server is not to be
+// used at all.
+func (g *gate) examine(ctx context.Context, c *generationConn, on shardSet, least int64) (proved shardSet, behind bool, err error) {
+	all, err := g.positions(boundTo(ctx, c), on)
+	if err != nil {
+		return 0, false, err
+	}
+	for _, s := range g.raw {
+		if !on.has(s.bit()) {
+			continue
+		}
+		p, here := all[s.shard]
+		if !here {
+			if g.passesMoving(ctx, s, least) {
+				proved |= s.bit()
+			}
+			continue
+		}
+		p = g.ours(p)
+		switch {
+		case p.ledger != "" && p.ledger != g.name:
+			return 0, false, g.refuse(fmt.Errorf("%w (it follows ledger %.8s…, the database is %.8s…)", ErrOtherLedger, p.ledger, g.name))
+		case p.ledger != "" && (p.seq >= least || g.underWay(p, c.server)):
+			if err := g.notAhead(ctx, p); err != nil {
+				return 0, false, err
+			}
+			proved |= s.bit()
+		default:
+			behind = true
+		}
+	}
+	return proved, behind, nil
+}
+
+// passesMoving reports whether a shard that is being moved has applied all that
+// concerns it up to least. Its position cannot be moved along meanwhile, because
+// nothing can be written, so the ledger is asked what there was since. Of an end of
+// a session it can be seen that it has been carried out.
+func (g *gate) passesMoving(ctx context.Context, s *Store, least int64) bool {
+	if g.moving == nil {
+		return false
+	}
+	p, err := g.moving.position(ctx, s)
+	if err != nil || p.ledger != g.name {
+		return false
+	}
+	if p.seq >= least {
+		return true
+	}
+	g.at.Lock()
+	done := g.passed[s]
+	g.at.Unlock()
+	if done.seq != p.seq {
+		done = passed{p.seq, p.seq}
+	}
+	for done.upTo < least {
+		entries, err := g.ledger.After(ctx, done.upTo, 10*applyBatch)
+		if err != nil {
+			return false
+		}
+		if len(entries) == 0 { // what was in between has been pruned
+			done.upTo = least
+		}
+		for _, e := range entries {
+			if s.concerns(e) && e.Seq <= least && !g.moving.applied(ctx, s, e) {
+				return false
+			}
+			done.upTo = e.Seq
+		}
+	}
+	g.at.Lock()
+	g.passed[s] = done
+	g.at.Unlock()
+	return true
 }
 
 // least returns how much of the ledger server must have applied. One that this
@@ -185,11 +233,14 @@ func (g *gate) prove(ctx context.Context, c *generationConn) error {
 // when it came has to be learnt from the ledger itself, and no older answer does
 // instead: whoever ended a session a moment ago may have told the server before.
 func (g *gate) least(ctx context.Context, server string) (least int64, era int, err error) {
-	g.mu.Lock()
-	era, least = g.era, g.due
+	g.at.Lock()
+	era = g.era
 	trusted := g.trusted == server
-	g.mu.Unlock()
+	g.at.Unlock()
 	if trusted {
+		g.mu.Lock()
+		least = g.due
+		g.mu.Unlock()
 		_, err = g.known()
 		return least, era, err
 	}
@@ -199,184 +250,17 @@ func (g *gate) least(ctx context.Context, server string) (least int64, era int, 
 
 // trust notes that server has all that the ledger held when it came, in era.
 func (g *gate) trust(server string, era int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.at.Lock()
+	defer g.at.Unlock()
 	if g.era == era && g.seen == server {
 		g.trusted = server
 	}
 }
 
-// notAhead refuses a server that has applied what the ledger does not know. A
-// ledger that has only grown since we asked it, or does not answer now, is no
-// reason. Of one that is silent the comparison every half second learns when it
-// answers again; were each operation to ask, all would wait as long as it is away.
-func (g *gate) notAhead(ctx context.Context, p position) error {
-	head, err := g.known()
-	if err != nil || p.seq <= head || g.isSilent() {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, aheadTimeout)
-	defer cancel()
-	head, err = g.ask(ctx)
-	switch {
-	case errors.Is(err, ErrLedgerOlder):
-		return err
-	case err == nil && p.seq > head:
-		return g.refuse(fmt.Errorf("%w: Redis has applied end %d, the database knows %d", ErrLedgerOlder, p.seq, head))
-	}
-	return nil
-}
-
-func (g *gate) isSilent() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.silent
-}
-
-// ask asks the ledger how long it is.
-func (g *gate) ask(ctx context.Context) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, headTimeout)
-	defer cancel()
-	g.mu.Lock()
-	before := g.head
-	g.mu.Unlock()
-	began := time.Now() // what the answer says was true then
-	head, err := g.ledger.Head(ctx)
-	g.mu.Lock()
-	g.silent = err != nil
-	g.mu.Unlock()
-	if err != nil {
-		return before, err
-	}
-	if head < before { // it only grows, unless an older copy has taken its place
-		return before, g.refuse(fmt.Errorf("%w: it knows end %d, and has known %d", ErrLedgerOlder, head, before))
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if began.After(g.asked) {
-		g.asked = began
-	}
-	if g.refused == nil {
-		g.open.Store(int64(g.asked.Add(g.lease).Sub(started)))
-	}
-	g.head = max(g.head, head)
-	return g.head, nil
-}
-
-// known returns the newest entry this node knows of, or why nothing may be
-// served.
-func (g *gate) known() (int64, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	switch {
-	case g.refused != nil:
-		return 0, g.refused
-	case time.Since(g.asked) > g.lease:
-		return 0, errLease
-	}
-	return g.head, nil
-}
-
-// knows is known for those who come often: as a rule one number decides.
-func (g *gate) knows(now time.Time) error {
-	if int64(now.Sub(started)) < g.open.Load() {
-		return nil
-	}
-	_, err := g.known()
-	return err
-}
-
-// refuse shuts the gate until the program is started again: which of the two is
-// right is the operator's to say.
-func (g *gate) refuse(err error) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.refused == nil {
-		g.refused = err
-		g.open.Store(0)
-		g.log.Error("no session can be checked until this is settled and the program restarted", "error", err.Error())
-	}
-	return err
-}
-
-// catchUp is one run over the missing entries, shared by all who wait for it.
-type catchUp struct {
-	done chan struct{}
-	err  error
-}
-
-// catchUp brings the server up to at least head, or joins the run under way. If
-// ctx ends first the run goes on.
-func (g *gate) catchUp(ctx context.Context, head int64) error {
-	g.mu.Lock()
-	run := g.applying
-	if run == nil {
-		run = &catchUp{done: make(chan struct{})}
-		g.applying = run
-		go func() {
-			run.err = g.apply(context.WithoutCancel(ctx))
-			g.mu.Lock()
-			g.applying = nil
-			g.mu.Unlock()
-			close(run.done)
-		}()
-	}
-	g.mu.Unlock()
-	select {
-	case <-run.done:
-		return run.err
-	case <-ctx.Done():
-		return fmt.Errorf("%w: entry %d is still to be applied", errBehind, head)
-	}
-}
-
-// apply applies every entry after the server's own position.
-func (g *gate) apply(ctx context.Context) error {
-	begin, applied := time.Now(), 0
-	for {
-		var p position
-		err := g.raw.client.do(ctx, func(c boundConn) (err error) {
-			p, err = g.follow(c)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		entries, err := g.ledger.After(ctx, p.seq, 10*applyBatch)
-		if err != nil {
-			return err
-		}
-		if len(entries) == 0 {
-			return g.report(ctx, p.seq, applied, time.Since(begin))
-		}
-		n, err := g.raw.replay(ctx, p.seq, entries)
-		if err != nil {
-			return err
-		}
-		applied += n
-	}
-}
-
-// report also settles a ledger whose newest entries have been pruned, all of
-// them older than any session: there is nothing to apply and head is reached.
-func (g *gate) report(ctx context.Context, seq int64, applied int, took time.Duration) error {
-	if head, err := g.ledger.Head(ctx); err != nil {
-		return err
-	} else if entries, err := g.ledger.After(ctx, seq, 1); err == nil && len(entries) == 0 && head > seq {
-		if err := g.raw.applied(ctx, session.Span{First: seq + 1, Last: head}); err != nil {
-			return err
-		}
-	}
-	if applied > 0 {
-		g.log.Info("Redis has been told again what had ended", "entries", applied, "took", took)
-	}
-	return nil
-}
-
-// watch compares ledger and server until ctx ends. A server that lags is
+// watch compares ledger and servers until ctx ends. A server that lags is
 // brought up to date; if that cannot be done, every connection has to prove
 // itself anew.
-func (g *gate) watch(ctx context.Context, c *client) {
+func (h *hearing) watch(ctx context.Context, gates func() []*gate) {
 	tick := time.NewTicker(compareEvery)
 	defer tick.Stop()
 	for {
@@ -385,30 +269,98 @@ func (g *gate) watch(ctx context.Context, c *client) {
 			return
 		case <-tick.C:
 		}
-		g.mu.Lock()
-		due := g.head
-		g.due = due
-		g.mu.Unlock()
-		if _, err := g.ask(ctx); err != nil {
-			continue // the lease runs
-		}
-		err := g.raw.client.do(ctx, func(b boundConn) error {
-			p, err := g.positionOf(b)
-			if err != nil || p.seq >= due {
-				return err
+		h.mu.Lock()
+		due := h.head
+		h.mu.Unlock()
+		if _, err := h.ask(ctx); err == nil { // else the lease runs
+			var all sync.WaitGroup
+			for _, g := range gates() {
+				all.Go(func() { g.compare(ctx, due) })
 			}
-			if server, err := serverOf(b); err != nil || g.underWay(p, server) {
-				return err
-			}
-			return errBehind
-		})
-		if err == nil || ctx.Err() != nil {
-			continue
+			all.Wait()
 		}
-		limited, cancel := context.WithTimeout(ctx, compareEvery)
-		if err := g.catchUp(limited, due); err != nil {
-			c.generation.Add(1)
-		}
-		cancel()
+		// Not before: shards that others are ahead of are moved along by this.
+		h.mu.Lock()
+		h.due = max(h.due, due)
+		h.mu.Unlock()
 	}
+}
+
+// compare sees to it that the server has applied the ledger up to due.
+func (g *gate) compare(ctx context.Context, due int64) {
+	on := g.on()
+	if on == 0 {
+		return
+	}
+	err := g.raw[0].client.do(ctx, func(b boundConn) error {
+		all, err := g.positions(b, on)
+		if err != nil {
+			return err
+		}
+		server := ""
+		for _, p := range all {
+			if p.seq >= due {
+				continue
+			}
+			if server == "" {
+				if server, err = serverOf(b); err != nil {
+					return err
+				}
+			}
+			if !g.underWay(p, server) {
+				return errBehind
+			}
+		}
+		return nil
+	})
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	limited, cancel := context.WithTimeout(ctx, compareEvery)
+	defer cancel()
+	if err := g.catchUp(limited, due); err != nil {
+		g.client.generation.Add(1)
+	}
+}
+
+// position is how far a server has applied which ledger, of all or of a shard.
+type position struct {
+	seq    int64
+	ledger string // empty: a server that has never followed one
+	ending string // the server on which an end of everyone is under way
+}
+
+// layout is behind the name of a ledger in Redis. The programs before this one
+// named other keys and wrote the name alone. One of them that is still running
+// finds now that Redis follows another ledger, and refuses every check: it would
+// go on with sessions that end in keys it does not know.
+const layout = " 2"
+
+// ours is the position by which this program keeps its sessions. A server that
+// has followed the same ledger by another layout has none of them.
+func (g *gate) ours(p position) position {
+	if p.ledger+layout == g.name {
+		p.ledger = ""
+	}
+	return p
+}
+
+func positionOf(c redis.Conn, k keys) (p position, err error) {
+	reply, err := redis.Values(c.Do("MGET", k.seq(), k.ledger(), k.ending()))
+	if err != nil {
+		return p, err
+	}
+	return scanPosition(reply)
+}
+
+func scanPosition(reply []any) (p position, err error) {
+	var seq, name, ending []byte
+	if _, err = redis.Scan(reply, &seq, &name, &ending); err != nil {
+		return p, err
+	}
+	if len(seq) > 0 {
+		p.seq, err = redis.Int64(seq, nil)
+	}
+	p.ledger, p.ending = string(name), string(ending)
+	return p, err
 }

@@ -28,7 +28,7 @@ func (l *askedLedger) Head(context.Context) (int64, error) {
 // make it known.
 func TestI5_ServerThatWasLeftIsNotTrusted(t *testing.T) {
 	ledger := &askedLedger{}
-	g := &gate{ledger: ledger, lease: time.Hour}
+	g := &gate{hearing: &hearing{ledger: ledger, lease: time.Hour}}
 	least := func(server string) (int64, int) {
 		t.Helper()
 		n, era, err := g.least(context.Background(), server)
@@ -59,7 +59,7 @@ func TestI5_ServerThatWasLeftIsNotTrusted(t *testing.T) {
 // while the database is away: an answer would take longer than is promised.
 func TestI6_SilentLedgerIsNotAskedByEveryOperation(t *testing.T) {
 	ledger := &askedLedger{err: session.ErrUnavailable}
-	g := &gate{ledger: ledger, lease: time.Hour, asked: time.Now(), head: 1}
+	g := &gate{hearing: &hearing{ledger: ledger, lease: time.Hour, asked: time.Now(), head: 1}}
 	for range 10 {
 		if err := g.notAhead(context.Background(), position{seq: 2, ledger: "ours"}); err != nil {
 			t.Fatal(err)

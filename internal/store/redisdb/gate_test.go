@@ -79,7 +79,7 @@ func (g *gated) login(u user.User) session.ID {
 	g.t.Helper()
 	u, err := g.db.Users().ByID(context.Background(), u.ID)
 	must(g.t, err)
-	id := session.IDOf(fmt.Sprint("token", names.Add(1)))
+	_, id := session.NewToken(u.ID)
 	_, err = g.Start(context.Background(), id, session.New{User: u, IP: netip.MustParseAddr("192.0.2.1")}, nil)
 	must(g.t, err)
 	return id

@@ -17,11 +17,10 @@ import (
 // the key and the rest; empty where all are on one server.
 type keys string
 
-func (k keys) session(id session.ID) string { return k.sessions() + packID(id) }
-func (k keys) sessions() string             { return "s:" + string(k) }
-func (k keys) tombstone(id session.ID) string {
-	return "x:" + string(k) + packID(id)
-}
+func (k keys) session(id session.ID) string   { return k.sessions() + packID(id) }
+func (k keys) sessions() string               { return "s:" + string(k) }
+func (k keys) tombstone(id session.ID) string { return k.tombstones() + packID(id) }
+func (k keys) tombstones() string             { return "x:" + string(k) }
 
 // index is named by so much of a user's id as fits 16 bytes with the rest of
 // what Redis adds; 13 random bytes are nobody else's either.
@@ -46,6 +45,8 @@ func (k keys) everyone() string { return "e" + string(k) }
 func (k keys) seq() string      { return "seq" + string(k) }
 func (k keys) ledger() string   { return "ledger" + string(k) }
 func (k keys) ending() string   { return "ending" + string(k) }
+func (k keys) live() string     { return "live" + string(k) }
+func (k keys) liveTurn() string { return "live:turn" + string(k) }
 func (k keys) count(all uint32) string {
 	return "count:" + string(k) + strconv.FormatUint(uint64(all), 10)
 }

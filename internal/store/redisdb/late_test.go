@@ -10,9 +10,7 @@ import (
 // OpenLosing is Open, but where lose returns an error for a command, the server
 // carries it out and its answer is lost to that error.
 func OpenLosing(url string, longest time.Duration, lose func(step string) error) *Store {
-	s := &Store{dialer: dialerFor(url), longest: longest}
-	s.client = newClient(losingDialer{s.dialer, lose})
-	return s
+	return onServer(losingDialer{dialerFor(url), lose}, longest)
 }
 
 type losingDialer struct {

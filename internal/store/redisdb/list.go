@@ -24,6 +24,7 @@ const (
 // ListUser implements session.Store. Entries of the index whose session has
 // expired are dropped on the way.
 func (s *Store) ListUser(ctx context.Context, u user.ID, now time.Time) ([]session.Session, error) {
+	s = s.home(session.ShardOf(u))
 	var ids []session.ID
 	err := s.client.do(ctx, func(c boundConn) error {
 		names, err := redis.Strings(c.Do("ZRANGE", s.keys.index(u), 0, -1))
@@ -57,9 +58,17 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 	// take 30 MB that the garbage collector need not walk through.
 	seen := map[[16]byte]struct{}{}
 	return s.scanIDs(ctx, func(ids []session.ID) error {
-		found, _, err := s.read(ctx, ids, now)
-		if err != nil {
-			return err
+		var found []session.Session
+		for _, one := range s.each() {
+			own := one.own(ids)
+			if len(own) == 0 {
+				continue
+			}
+			some, _, err := one.read(ctx, own, now)
+			if err != nil {
+				return err
+			}
+			found = append(found, some...)
 		}
 		for _, f := range found {
 			var key [16]byte
@@ -77,12 +86,18 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 }
 
 // scanIDs calls fn with the ids of all sessions, in portions; some may come
-// twice. Every session there from the beginning to the end is among them.
+// twice. Every session there from the beginning to the end is among them. A store
+// of one shard in a cluster passes on all that are on its server.
 func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error {
-	return s.scanKeys(ctx, s.keys.sessions()+"*", func(keys []string) error {
-		ids := make([]session.ID, len(keys))
-		for i, key := range keys {
-			ids[i] = unpackID(strings.TrimPrefix(key, s.keys.sessions()))
+	kind := keys("").sessions()
+	return s.scanKeys(ctx, kind+"*", func(found []string) error {
+		ids := make([]session.ID, 0, len(found))
+		for _, key := range found {
+			id := strings.TrimPrefix(key, kind)
+			if s.cluster != nil || s.keys != "" {
+				_, id, _ = untag(id)
+			}
+			ids = append(ids, unpackID(id))
 		}
 		return fn(ids)
 	})
@@ -101,10 +116,18 @@ func (s *Store) scanKeys(ctx context.Context, pattern string, fn func([]string) 
 // scanSteps calls fn after each step, which looks at about count keys, with those
 // that pattern matches.
 func (s *Store) scanSteps(ctx context.Context, pattern string, count int, fn func([]string) error) error {
+	if s.cluster != nil {
+		return s.cluster.scan(ctx, pattern, count, fn)
+	}
+	return scanServer(ctx, s.client.do, pattern, count, fn)
+}
+
+// scanServer is scanSteps on the server that do leads to.
+func scanServer(ctx context.Context, do func(context.Context, func(boundConn) error) error, pattern string, count int, fn func([]string) error) error {
 	for cursor := "0"; ; {
 		var keys []string
 		step := func() error {
-			return s.client.do(ctx, func(c boundConn) error {
+			return do(ctx, func(c boundConn) error {
 				reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", pattern, "COUNT", count))
 				if err != nil {
 					return err
@@ -137,9 +160,14 @@ func (s *Store) scanSteps(ctx context.Context, pattern string, count int, fn fun
 // read returns the live sessions among ids, and the ids without a record.
 // Unreadable records are passed over (I12).
 func (s *Store) read(ctx context.Context, ids []session.ID, now time.Time) (found []session.Session, gone []session.ID, err error) {
-	keys := make([]any, len(ids))
+	keys := make([]any, len(ids), 2*len(ids))
 	for i, id := range ids {
 		keys[i] = s.keys.session(id)
+	}
+	if s.keys != "" { // a record beside its tombstone has been kept through a move (cluster.go)
+		for _, id := range ids {
+			keys = append(keys, s.keys.tombstone(id))
+		}
 	}
 	var records [][]byte
 	err = s.client.do(ctx, func(c boundConn) (err error) {
@@ -149,8 +177,8 @@ func (s *Store) read(ctx context.Context, ids []session.ID, now time.Time) (foun
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, b := range records {
-		if b == nil {
+	for i, b := range records[:len(ids)] {
+		if b == nil || len(records) > len(ids) && records[len(ids)+i] != nil {
 			gone = append(gone, ids[i])
 			continue
 		}

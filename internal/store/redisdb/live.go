@@ -29,23 +29,21 @@ const (
 	countKept = 24 * time.Hour
 )
 
-// The keys of the count: "sessions milliseconds", and who is counting.
-const (
-	countKey     = "live"
-	countTurnKey = "live:turn"
-)
-
 // Count returns about how many sessions live and when that was counted, by this
 // node or another. If that is longer ago than fresh it counts, which takes its
 // time, unless another node is at it; then it returns what there is, the zero time
 // if there is nothing yet.
+//
+// In a cluster the first shard keeps the count. A shard that is moved meanwhile may
+// be counted twice.
 func (s *Store) Count(ctx context.Context, fresh time.Duration) (sessions int, at time.Time, err error) {
-	sessions, at, err = s.counted(ctx)
+	keeper := s.home(0)
+	sessions, at, err = keeper.counted(ctx)
 	if err != nil || time.Since(at) < fresh {
 		return sessions, at, err
 	}
 	me := rand.Text()
-	mine, err := s.takeTurn(ctx, me, "NX")
+	mine, err := keeper.takeTurn(ctx, me, "NX")
 	if err != nil || !mine {
 		return sessions, at, err
 	}
@@ -54,7 +52,7 @@ func (s *Store) Count(ctx context.Context, fresh time.Duration) (sessions int, a
 		sessions += len(keys)
 		if time.Since(renewed) > countTurn/3 {
 			renewed = time.Now()
-			if _, err := s.takeTurn(ctx, me, "XX"); err != nil {
+			if _, err := keeper.takeTurn(ctx, me, "XX"); err != nil {
 				return err
 			}
 		}
@@ -69,11 +67,11 @@ func (s *Store) Count(ctx context.Context, fresh time.Duration) (sessions int, a
 		return 0, time.Time{}, err // the turn lapses
 	}
 	at = time.Now()
-	err = s.client.do(ctx, func(c boundConn) error {
-		if _, err := c.Do("SET", countKey, fmt.Sprint(sessions, " ", at.UnixMilli()), "PX", countKept.Milliseconds()); err != nil {
+	err = keeper.client.do(ctx, func(c boundConn) error {
+		if _, err := c.Do("SET", keeper.keys.live(), fmt.Sprint(sessions, " ", at.UnixMilli()), "PX", countKept.Milliseconds()); err != nil {
 			return err
 		}
-		_, err := c.Do("DEL", countTurnKey)
+		_, err := c.Do("DEL", keeper.keys.liveTurn())
 		return err
 	})
 	return sessions, at, err
@@ -83,7 +81,7 @@ func (s *Store) Count(ctx context.Context, fresh time.Duration) (sessions int, a
 func (s *Store) counted(ctx context.Context) (sessions int, at time.Time, err error) {
 	var text string
 	err = s.client.do(ctx, func(c boundConn) (err error) {
-		text, err = redis.String(c.Do("GET", countKey))
+		text, err = redis.String(c.Do("GET", s.keys.live()))
 		if errors.Is(err, redis.ErrNil) {
 			return nil
 		}
@@ -100,7 +98,7 @@ func (s *Store) counted(ctx context.Context) (sessions int, at time.Time, err er
 // whether that went.
 func (s *Store) takeTurn(ctx context.Context, who, condition string) (taken bool, err error) {
 	err = s.client.do(ctx, func(c boundConn) error {
-		_, err := redis.String(c.Do("SET", countTurnKey, who, condition, "PX", countTurn.Milliseconds()))
+		_, err := redis.String(c.Do("SET", s.keys.liveTurn(), who, condition, "PX", countTurn.Milliseconds()))
 		taken = err == nil
 		if errors.Is(err, redis.ErrNil) {
 			return nil

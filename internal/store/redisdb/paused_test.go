@@ -2,6 +2,7 @@ package redisdb
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -11,22 +12,35 @@ import (
 // OpenPaused is Open with pause called in front of every command that goes to
 // the server, before the time that the command may take begins to run.
 func OpenPaused(url string, longest time.Duration, pause func(step string)) *Store {
+	if strings.HasPrefix(url, clusterScheme) {
+		c := newCluster(url, longest)
+		c.wrap = func(addr string, conn redis.Conn) redis.Conn { return pausedConn{conn, pause, addr} }
+		return onCluster(c)
+	}
 	d := pausedDialer{dialerFor(url), pause}
-	return &Store{dialer: d, client: newClient(d), longest: longest}
+	return onServer(d, longest)
 }
 
 // LoadScripts makes the server know every script, so that none is run by its
 // text and no command is sent twice.
 func (s *Store) LoadScripts(ctx context.Context) error {
-	return patiently(ctx, func() error {
-		return s.client.do(ctx, func(c boundConn) error {
-			for _, text := range scriptText {
-				if _, err := c.Do("SCRIPT", "LOAD", text); err != nil {
-					return err
-				}
+	load := func(c boundConn) error {
+		for _, text := range scriptText {
+			if _, err := c.Do("SCRIPT", "LOAD", text); err != nil {
+				return err
 			}
-			return nil
-		})
+		}
+		return nil
+	}
+	return patiently(ctx, func() error {
+		if s.cluster == nil {
+			return s.client.do(ctx, load)
+		}
+		all, err := s.cluster.all(ctx)
+		for _, one := range all {
+			err = errors.Join(err, one.client.do(ctx, load))
+		}
+		return err
 	})
 }
 
@@ -40,12 +54,13 @@ func (d pausedDialer) dial(ctx context.Context) (redis.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pausedConn{conn, d.pause}, nil
+	return pausedConn{conn, d.pause, ""}, nil
 }
 
 type pausedConn struct {
 	redis.Conn
 	pause func(string)
+	addr  string // in a cluster
 }
 
 // Do implements redis.Conn.
@@ -68,7 +83,11 @@ func (c pausedConn) ReceiveWithTimeout(d time.Duration) (any, error) {
 // wait pauses in front of a command.
 func (c pausedConn) wait(cmd string, args []any) {
 	if cmd != "" { // flush on Close
-		c.pause(stepOf(cmd, args))
+		step := stepOf(cmd, args)
+		if c.addr != "" {
+			step += " @" + c.addr + tagIn(cmd, args)
+		}
+		c.pause(step)
 	}
 }
 
@@ -83,6 +102,22 @@ func stepOf(cmd string, args []any) string {
 		}
 	}
 	return cmd
+}
+
+// tagIn returns " " and the tag of the shard that a command is about, if it is about
+// one.
+func tagIn(cmd string, args []any) string {
+	for i, arg := range args {
+		text, _ := arg.(string)
+		open, end := strings.IndexByte(text, '{'), strings.IndexByte(text, '}')
+		if cmd == "EVALSHA" && (i != 2 || args[1] != 1) {
+			continue
+		}
+		if open >= 0 && end > open && (i == 0 || i == 2) && cmd != "SCAN" {
+			return " " + text[open:end+1]
+		}
+	}
+	return ""
 }
 
 // scriptNames is the name of the file of each script, by its hash.

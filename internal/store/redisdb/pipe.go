@@ -37,6 +37,8 @@ type pipe struct {
 	lost func(error)
 	// provenAt is when the proof began that holds, after started.
 	provenAt atomic.Int64
+	// through are the shards that came through then.
+	through atomic.Uint64
 
 	mu      sync.Mutex
 	err     error // why nothing can be asked any more
@@ -78,7 +80,13 @@ func newPipe(wire net.Conn, closer io.Closer) (*pipe, error) {
 var started = time.Now()
 
 // prove notes that a proof has succeeded which began then.
-func (p *pipe) prove(began time.Time) { p.provenAt.Store(int64(began.Sub(started))) }
+func (p *pipe) prove(began time.Time, through shardSet) {
+	p.through.Store(uint64(through))
+	p.provenAt.Store(int64(began.Sub(started)))
+}
+
+// proved returns the shards that came through the latest proof.
+func (p *pipe) proved() shardSet { return shardSet(p.through.Load()) }
 
 // age returns how long ago the server was asked for the proof that holds.
 func (p *pipe) age(now time.Time) time.Duration {

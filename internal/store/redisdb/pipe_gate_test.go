@@ -49,13 +49,15 @@ func (steadyLedger) Head(context.Context) (int64, error) { return 100, nil }
 
 func (g *gatePuppet) gated() *client {
 	c := g.client()
-	c.gate = &gate{raw: &Store{client: newClient(oneServer("redis://127.0.0.1:1"))}, ledger: steadyLedger{}, name: "ours", lease: time.Hour, log: slog.New(slog.DiscardHandler)}
+	h := &hearing{ledger: steadyLedger{}, name: "ours", lease: time.Hour, log: slog.New(slog.DiscardHandler)}
+	raw := onServer(oneServer("redis://127.0.0.1:1"), time.Hour)
+	c.gate = newGate(h, c, []*Store{raw}, func() shardSet { return raw.bit() })
 	return c
 }
 
 // old makes the proof of the pipe one that no longer holds.
 func (c *client) old() {
-	c.pipes.current.Load().prove(time.Now().Add(-2 * compareEvery))
+	c.pipes.current.Load().prove(time.Now().Add(-2*compareEvery), everyShard)
 }
 
 func TestI5_PipeProvesItsServer(t *testing.T) {
@@ -99,7 +101,7 @@ func TestPipeIsProvenBesideTheChecks(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := c.pipes.current.Load()
-	p.prove(time.Now().Add(-renewEvery - time.Millisecond))
+	p.prove(time.Now().Add(-compareEvery/2-time.Millisecond), everyShard)
 	before := p.provenAt.Load()
 	if _, err := c.get("x"); err != nil {
 		t.Fatal(err)

@@ -112,7 +112,7 @@ func (p *puppet) client() *client {
 
 // get returns the record under s: and name, "" if there is none.
 func (c *client) get(name string) (string, error) {
-	q, err := c.ask(context.Background(), "s:", name)
+	q, err := c.ask(context.Background(), "", name)
 	if err != nil {
 		return "", err
 	}
@@ -406,7 +406,7 @@ func TestPipeErrorsAreOneQuestions(t *testing.T) {
 		if _, err := c.get("loading"); !errors.Is(err, session.ErrUnavailable) {
 			t.Errorf("loading: %v", err)
 		}
-		q, err := c.ask(context.Background(), "s:", "none")
+		q, err := c.ask(context.Background(), "", "none")
 		if err != nil || q.found || len(q.record) > 0 {
 			t.Errorf("none: %+v, %v", q, err)
 		} else {
@@ -466,7 +466,7 @@ func TestPipeCallerGone(t *testing.T) {
 	p := newPuppet(t, echo)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := p.client().ask(ctx, "s:", "x"); !errors.Is(err, context.Canceled) {
+	if _, err := p.client().ask(ctx, "", "x"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want Canceled", err)
 	}
 }
@@ -491,11 +491,11 @@ func TestPipeAllocatesNothing(t *testing.T) {
 	go p.read()
 	defer p.fail(errRetired)
 	c := newClient(oneServer(""))
-	p.prove(time.Now().Add(time.Hour)) // for as long as the test lasts
+	p.prove(time.Now().Add(time.Hour), everyShard) // for as long as the test lasts
 	c.pipes.current.Store(p)
 	ctx := context.Background()
 	n := testing.AllocsPerRun(1000, func() {
-		q, err := c.ask(ctx, "s:", "x")
+		q, err := c.ask(ctx, "", "x")
 		if err != nil || string(q.record) != "hello" {
 			t.Fatalf("%+v, %v", q, err)
 		}

@@ -17,7 +17,7 @@ import (
 // pipes is the pipe of a client: none, or the one of the moment. It is used as a
 // connection of the pool is: while its generation is the client's, the gate knows
 // how far the ledger is, and its server has proved itself lately. The proof is
-// renewed before it is due, beside the checks, so that these need not wait.
+// renewed when half of its time is over, beside the checks, so that these need not wait.
 type pipes struct {
 	current atomic.Pointer[pipe]
 	// wireless: the connections of this client are not for pipes.
@@ -27,10 +27,6 @@ type pipes struct {
 	opening *errand // nil: no pipe is being opened
 	closed  bool
 }
-
-// renewEvery is at what age the proof of a pipe is renewed; from compareEvery on
-// nothing is asked without.
-const renewEvery = compareEvery / 2
 
 // errNoWire: redigo's connection is all there is of this connection.
 var errNoWire = errors.New("redisdb: not a connection for many")
@@ -53,18 +49,26 @@ func (e *errand) wait(deadline time.Time) error {
 	}
 }
 
-// ask finds the record under a key, in two parts, with one GET. The caller frees
-// the question. Errors as of do, and session.ErrUnreadable if it is no record;
-// errNoWire if it has to be asked through do.
-func (c *client) ask(ctx context.Context, prefix, rest string) (*question, error) {
+// ask implements asker with one GET.
+func (c *client) ask(ctx context.Context, k keys, id string) (*question, error) {
+	q := newQuestion(time.Now().Add(opTimeout))
+	q.get(k.sessions(), id)
+	return c.put(ctx, q, 0)
+}
+
+// put puts q, which is about shards that have to have proved themselves. If there
+// is an error q has been freed.
+func (c *client) put(ctx context.Context, q *question, about shardSet) (*question, error) {
 	if err := ctx.Err(); err != nil {
+		q.free()
 		return nil, err
 	}
 	now := time.Now()
-	q := newQuestion(now.Add(opTimeout))
-	q.get(prefix, rest)
 	for lost := false; ; now = time.Now() {
 		p, err := c.pipe(now, q.deadline)
+		if err == nil && c.gate != nil && !p.proved().has(about) {
+			err = errBehind
+		}
 		if err == nil {
 			if err = p.ask(q); errors.Is(err, errRetired) {
 				c.pipes.drop(p)
@@ -113,18 +117,19 @@ func (c *client) pipe(now, deadline time.Time) (*pipe, error) {
 		}
 		if c.gate == nil {
 			if age > compareEvery {
-				p.prove(now)
+				p.prove(now, everyShard)
 			}
 			return p, nil
 		}
 		if err := c.gate.knows(now); err != nil {
 			return nil, err
 		}
-		if age < renewEvery {
+		lasts := c.gate.lasts(time.Duration(p.provenAt.Load()), p.proved())
+		if age < lasts/2 {
 			return p, nil
 		}
 		renewal := c.renew(p)
-		if age < compareEvery {
+		if age < lasts {
 			return p, nil
 		}
 		if err := renewal.wait(deadline); errors.Is(err, context.DeadlineExceeded) {
@@ -198,7 +203,7 @@ func (c *client) dialPipe() (*pipe, error) {
 	if c.gate != nil {
 		began = conn.proven
 	}
-	p.prove(began)
+	p.prove(began, conn.proved)
 	p.lost = func(err error) {
 		if lostConnection(err) { // once for all who have asked, and for the pool
 			c.generation.CompareAndSwap(p.generation, p.generation+1)
@@ -225,7 +230,7 @@ func (c *client) renew(p *pipe) *errand {
 		defer cancel()
 		conn := &generationConn{Conn: pipeConn{p}, generation: p.generation, server: p.server}
 		if e.err = c.proveAgain(ctx, conn, deadline); e.err == nil {
-			p.prove(now)
+			p.prove(now, conn.proved)
 		} else {
 			c.pipes.drop(p)
 		}

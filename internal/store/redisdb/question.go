@@ -55,6 +55,17 @@ func (q *question) get(prefix, rest string) {
 	q.text = append(b, "\r\n"...)
 }
 
+// get2 makes q the question for a record and its tombstone. It finds the record only
+// if there is none.
+func (q *question) get2(k keys, id string) {
+	b := append(q.text[:0], "*3\r\n$4\r\nMGET\r\n"...)
+	for _, kind := range []string{"s:", "x:"} { // as keys names them
+		b = append(strconv.AppendInt(append(b, '$'), int64(len(kind)+len(k)+len(id)), 10), "\r\n"...)
+		b = append(append(append(append(b, kind...), k...), id...), "\r\n"...)
+	}
+	q.text = b
+}
+
 // command makes q any command.
 func (q *question) command(cmd string, args []any) {
 	q.any = true
@@ -92,6 +103,11 @@ func (q *question) take(a *answer) error {
 	case a.kind == '$':
 		q.found = !a.null
 		q.record = append(q.record[:0], a.bulk...)
+	case a.kind == '*' && len(a.list) == 2:
+		record, there := a.list[0].([]byte)
+		_, over := a.list[1].([]byte)
+		q.found = there && !over
+		q.record = append(q.record[:0], record...)
 	default:
 		return errProtocol
 	}

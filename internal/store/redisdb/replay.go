@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/gomodule/redigo/redis"
 
@@ -14,9 +15,10 @@ import (
 // Applied implements session.Store: seq moves if nothing before span is missing.
 // Only a store that follows a ledger moves it. Between the end and this note the
 // server may have crashed and come back without the end; the gate then applies
-// it again before a connection is used, and without a gate nobody would.
+// it again before a connection is used, and without a gate nobody would. In a
+// cluster only the gates move positions: of each shard by what all have ended.
 func (s *Store) Applied(ctx context.Context, span session.Span) error {
-	if s.client.gate == nil {
+	if s.cluster != nil || s.client.behind() == nil {
 		return nil // the nodes' gates will find the end missing, and apply it
 	}
 	return s.applied(ctx, span)
@@ -30,79 +32,139 @@ func (s *Store) applied(ctx context.Context, span session.Span) error {
 	})
 }
 
-// replay applies entries, which are all that the ledger has after seq up to the
-// last of them, and moves the server's position along. It stops early if the
-// position is not what it should be: somebody else has applied them, or the
-// server has lost its memory once more. It returns how many it applied.
-func (s *Store) replay(ctx context.Context, seq int64, entries []session.Entry) (applied int, err error) {
-	for applied < len(entries) {
-		rest := entries[applied:]
+// replay applies entries, which are all that the ledger has after the position of
+// the one of all that is least far, and moves the positions along. It stops early
+// if a position is not what it should be: somebody else has applied them, or the
+// server has lost its memory once more. It returns how many it applied, and if it
+// failed with which.
+func replay(ctx context.Context, all []*Store, entries []session.Entry) (applied int, failed shardSet, err error) {
+	for len(entries) > 0 {
 		n := 0 // entries in front that a script can do together
-		for n < len(rest) && n < applyBatch && !isForAll(rest[n]) {
+		for n < len(entries) && n < applyBatch && !isForAll(entries[n]) {
 			n++
 		}
-		var done bool
+		done := false
 		if n == 0 {
 			n = 1
-			done, err = s.replayAll(ctx, seq, rest[0])
+			done, failed, err = replayAll(ctx, all, entries[0])
 		} else {
-			done, err = s.replaySome(ctx, seq, rest[:n])
+			done, failed, err = replaySome(ctx, all, entries[:n])
 		}
 		if err != nil || !done {
-			return applied, err
+			return applied, failed, err
 		}
 		applied += n
-		seq = rest[n-1].Seq
+		entries = entries[n:]
 	}
-	return applied, nil
+	return applied, 0, nil
 }
 
 func isForAll(e session.Entry) bool { return e.Session == "" && e.User == "" }
 
-// replaySome does the entries and moves the position in one step. If these were
-// two, a server that crashes in between and comes back without the first would
-// be given the second.
-func (s *Store) replaySome(ctx context.Context, seq int64, entries []session.Entry) (done bool, err error) {
-	args := []any{s.longest.Milliseconds(), epochMemory.Milliseconds(), seq, entries[len(entries)-1].Seq}
-	for _, e := range entries {
-		args = append(args, packID(e.Session), packUser(e.User), e.Epoch.User, packID(cmp.Or(e.Keep, e.Why.Successor)), string(e.Why.Reason), e.At.UnixMilli())
+// replaySome does to each of all what of the entries concerns it.
+func replaySome(ctx context.Context, all []*Store, entries []session.Entry) (done bool, failed shardSet, err error) {
+	last := entries[len(entries)-1].Seq
+	for _, s := range all {
+		if s.position.seq >= last {
+			continue
+		}
+		var mine []session.Entry
+		for _, e := range entries {
+			if e.Seq > s.position.seq && s.concerns(e) {
+				mine = append(mine, e)
+			}
+		}
+		if done, err := s.replaySome(ctx, mine, last); err != nil || !done {
+			return false, s.bit(), err
+		}
 	}
+	return true, 0, nil
+}
+
+// replaySome does the entries and moves the position to last in one step. If these
+// were two, a server that crashes in between and comes back without the first would
+// be given the second.
+func (s *Store) replaySome(ctx context.Context, entries []session.Entry, last int64) (done bool, err error) {
 	err = s.client.do(ctx, func(c boundConn) error {
-		done, err = redis.Bool(c.eval(replayScript, args...))
+		done, err = s.replayOn(c, entries, last)
 		return err
 	})
 	return done, err
 }
 
-// replayAll is an end of everyone, which takes many steps. The position moves
-// only if the server has been the same all the time.
-func (s *Store) replayAll(ctx context.Context, seq int64, e session.Entry) (done bool, err error) {
+// replayOn is replaySome on a connection.
+func (s *Store) replayOn(c boundConn, entries []session.Entry, last int64) (done bool, err error) {
+	args := []any{s.longest.Milliseconds(), epochMemory.Milliseconds(), s.position.seq, last}
+	for _, e := range entries {
+		args = append(args, packID(e.Session), packUser(e.User), e.Epoch.User, packID(cmp.Or(e.Keep, e.Why.Successor)), string(e.Why.Reason), e.At.UnixMilli())
+	}
+	done, err = redis.Bool(c.eval(replayScript, args...))
+	if err == nil && done {
+		s.position.seq = last
+	}
+	return done, err
+}
+
+// replayAll is an end of everyone, which takes many steps. The positions move
+// only if the server has been the same all the time, and nothing has been moved to
+// it (serverOf).
+func replayAll(ctx context.Context, all []*Store, e session.Entry) (done bool, failed shardSet, err error) {
+	var todo []*Store
+	for _, s := range all {
+		if s.position.seq < e.Seq {
+			todo = append(todo, s)
+			failed |= s.bit()
+		}
+	}
+	if len(todo) == 0 {
+		return true, 0, nil
+	}
 	var before string
-	err = s.client.do(ctx, func(c boundConn) (err error) {
+	err = todo[0].client.do(ctx, func(c boundConn) (err error) {
 		before, err = serverOf(c)
 		return err
 	})
 	if err != nil {
-		return false, err
+		return false, failed, err
 	}
-	if _, err := s.EndAll(ctx, user.Epoch{All: e.Epoch.All}, e.Why, e.At); err != nil {
-		return false, err
+	if _, err := endEveryone(ctx, todo, todo[0].scanIDs, user.Epoch{All: e.Epoch.All}, e.Why, e.At); err != nil {
+		return false, failed, err
 	}
-	err = s.client.do(ctx, func(c boundConn) error {
-		after, err := serverOf(c)
-		if err != nil || after != before {
+	for _, s := range todo {
+		err := s.client.do(ctx, func(c boundConn) error {
+			done = false
+			after, err := serverOf(c)
+			if err != nil || after != before {
+				return err
+			}
+			done, err = s.replayOn(c, nil, e.Seq) // of no entry: it only moves the position
 			return err
+		})
+		if err != nil || !done {
+			return false, s.bit(), err
 		}
-		// A replay of no entry: it only moves the position.
-		done, err = redis.Bool(c.eval(replayScript, s.longest.Milliseconds(), epochMemory.Milliseconds(), seq, e.Seq))
-		return err
-	})
-	return done, err
+	}
+	return true, 0, nil
 }
 
-// Position returns the last entry of the ledger that the server has applied and
-// the greatest epoch of everyone that it knows.
+// Position returns the last entry of the ledger that the server has applied, in a
+// cluster that every shard has, and the greatest epoch of everyone that it knows.
 func (s *Store) Position(ctx context.Context) (seq int64, all uint32, err error) {
+	for i, one := range s.each() {
+		n, epoch, err := one.positionAlone(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		if i == 0 || n < seq {
+			seq = n
+		}
+		all = max(all, epoch)
+	}
+	return seq, all, nil
+}
+
+// positionAlone is Position of one shard.
+func (s *Store) positionAlone(ctx context.Context) (seq int64, all uint32, err error) {
 	err = s.client.do(ctx, func(c boundConn) error {
 		p, err := positionOf(c, s.keys)
 		if err != nil {
@@ -124,10 +186,26 @@ func (s *Store) Position(ctx context.Context) (seq int64, all uint32, err error)
 // way at this moment is not stopped by an end of its user; the end of everyone
 // has to come after.
 func (s *Store) ForgetEpochs(ctx context.Context) error {
-	return s.scanKeys(ctx, s.keys.epochs()+"*", func(keys []string) error {
-		return s.client.do(ctx, func(c boundConn) error {
-			_, err := c.Do("DEL", redis.Args{}.AddFlat(keys)...)
-			return err
-		})
+	kind := keys("").epochs()
+	return s.scanKeys(ctx, kind+"*", func(found []string) error {
+		for _, one := range s.each() {
+			var own []string
+			for _, key := range found {
+				if strings.HasPrefix(key, one.keys.epochs()) {
+					own = append(own, key)
+				}
+			}
+			if len(own) == 0 {
+				continue
+			}
+			err := one.client.do(ctx, func(c boundConn) error {
+				_, err := c.Do("DEL", redis.Args{}.AddFlat(own)...)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

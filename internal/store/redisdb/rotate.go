@@ -10,6 +10,7 @@ import (
 
 // Rotate implements session.Store.
 func (s *Store) Rotate(ctx context.Context, x session.Rotate) (found session.Session, err error) {
+	s = s.home(x.ID.Shard())
 	var verdict error // on the token, which is no trouble with the server
 	err = s.onMaster(ctx, x.ID, func(c boundConn) error {
 		verdict = nil

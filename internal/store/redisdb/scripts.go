@@ -8,7 +8,8 @@ import (
 
 // The scripts are the only writers of session keys. Each reads what it decides
 // on and writes in one atomic step. Their keys are derived from ids and from
-// the user inside the record, so they ask for one Redis server, not a cluster.
+// the user inside the record; in a cluster all of them are of one shard, which a
+// key that never exists stands for (cluster.go).
 //
 //go:embed lua/*.lua
 var luaFiles embed.FS
@@ -31,6 +32,8 @@ var (
 	replayScript  = script("replay")
 	askScript     = script("ask")
 	endingScript  = script("ending")
+
+	positionsScript = script("positions")
 )
 
 // script returns the named script behind the functions they share.

@@ -13,24 +13,86 @@ import (
 	"gatehouse/internal/session"
 )
 
-// Store keeps sessions in Redis.
+// Store keeps sessions in Redis: on one server, or in a cluster, where it consists
+// of a store for each shard.
 type Store struct {
 	dialer dialer
-	client *client
+	client asker
 	keys   keys
 	// longest bounds how long a tombstone without a readable deadline stays.
 	longest time.Duration
+
+	// shard is which of a cluster this is; 0 where there is none.
+	shard session.Shard
+	// position is how far the shard is, for the gate that applies.
+	position position
+	// cluster has the shards; nil where this is one, or a single server.
+	cluster *cluster
+	shards  []*Store
+	// hearing and gates are what holds the store to a ledger; nil if nothing does.
+	hearing *hearing
+	gates   func() []*gate
+	// follows is the name of the ledger, if there is a gate.
+	follows string
+	// raw is past the gate.
+	raw *Store
 }
 
 var _ session.Store = (*Store)(nil)
 
-// Open returns a store on the server that url (redis:// or rediss://) names, or
-// on the master that the sentinels in it (redis+sentinel://) name. It does not
-// connect: a server that is away is an error of each call, not of the start.
-// longest is the longest lifetime of a session.
+// Open returns a store on the server that url (redis:// or rediss://) names, on
+// the master that the sentinels in it (redis+sentinel://) name, or in the cluster
+// to which the servers in it (redis+cluster://) belong. It does not connect: a
+// server that is away is an error of each call, not of the start. longest is the
+// longest lifetime of a session.
 func Open(url string, longest time.Duration) *Store {
-	d := dialerFor(url)
+	if strings.HasPrefix(url, clusterScheme) {
+		return onCluster(newCluster(url, longest))
+	}
+	return onServer(dialerFor(url), longest)
+}
+
+func onServer(d dialer, longest time.Duration) *Store {
 	return &Store{dialer: d, client: newClient(d), longest: longest}
+}
+
+func onCluster(c *cluster) *Store {
+	any := route{c, 0}
+	s := &Store{dialer: any, client: any, longest: c.longest, cluster: c}
+	for shard, tag := range tags {
+		to := route{c, session.Shard(shard)}
+		s.shards = append(s.shards, &Store{dialer: to, client: to, keys: tag, shard: to.shard, longest: c.longest})
+	}
+	return s
+}
+
+// home returns the store of a shard: in a cluster one of many.
+func (s *Store) home(shard session.Shard) *Store {
+	if s.shards == nil {
+		return s
+	}
+	return s.shards[shard]
+}
+
+// each returns the stores of all shards.
+func (s *Store) each() []*Store {
+	if s.shards == nil {
+		return []*Store{s}
+	}
+	return s.shards
+}
+
+// errShard: the id was not made for that user (session.NewToken). On a single
+// server it would do; in a cluster record and index were on different ones.
+var errShard = errors.New("redisdb: the id of the session is of another shard than its user")
+
+// homeOf returns the store of the shard of n, which both its id and its user tell.
+func (s *Store) homeOf(n session.Session) (*Store, error) {
+	shard := session.ShardOf(n.User)
+	if s.cluster != nil && n.ID.Shard() != shard {
+		return nil, errShard
+	}
+	return s.home(shard), nil
 }
 
 // Gate says what a store is held to by its ledger.
@@ -49,26 +111,25 @@ type Gate struct {
 // is away is no error but makes checks fail until it is back. From then on
 // until ctx ends the two are compared twice a second.
 func (s *Store) Follow(ctx context.Context, c Gate) error {
-	g := &gate{
-		raw:    &Store{dialer: s.dialer, client: newClient(s.dialer), longest: s.longest},
-		ledger: c.Ledger,
-		name:   c.Name + layout,
-		lease:  c.Lease,
-		log:    c.Log,
+	h := &hearing{ledger: c.Ledger, name: c.Name + layout, lease: c.Lease, log: c.Log}
+	gates := s.hold(ctx, h)
+	ready := s.Ping
+	if s.cluster != nil {
+		ready = s.cluster.caughtUp
 	}
-	if !withoutGate {
-		s.client.gate = g
-	}
-	context.AfterFunc(ctx, func() { g.raw.Close() })
-	err := s.Ping(ctx)
+	err := ready(ctx)
 	for errors.Is(err, errBehind) && ctx.Err() == nil {
-		err = s.Ping(ctx)
+		err = ready(ctx)
 	}
 	if !withoutGate {
-		go g.watch(ctx, s.client)
+		s.hearing, s.gates = h, gates
+		go h.watch(ctx, gates)
 	}
-	if d, ok := s.dialer.(*sentinels); ok {
+	switch d := s.dialer.(type) {
+	case *sentinels:
 		go d.watch(ctx, c.Log)
+	case route:
+		go d.cluster.watch(ctx, c.Log)
 	}
 	if errors.Is(err, ErrLedgerOlder) || errors.Is(err, ErrOtherLedger) {
 		return err
@@ -79,23 +140,70 @@ func (s *Store) Follow(ctx context.Context, c Gate) error {
 	return ctx.Err()
 }
 
+// hold puts gates in front of all servers, and returns those that there are.
+func (s *Store) hold(ctx context.Context, h *hearing) (gates func() []*gate) {
+	if !withoutGate {
+		s.follows = h.name
+	}
+	if s.cluster != nil {
+		s.cluster.follow(h)
+		return s.cluster.gates
+	}
+	s.raw = onServer(s.dialer, s.longest)
+	context.AfterFunc(ctx, func() { s.raw.Close() })
+	c, single := s.client.(*client)
+	if withoutGate || !single {
+		return nil
+	}
+	g := newGate(h, c, []*Store{s.raw}, func() shardSet { return s.bit() })
+	c.gate = g
+	return func() []*gate { return []*gate{g} }
+}
+
+// pastGate returns the way to the server, or to any of a cluster, that no gate is in.
+func (s *Store) pastGate() func(context.Context, func(boundConn) error) error {
+	switch {
+	case s.cluster != nil:
+		return s.cluster.any
+	case s.raw != nil:
+		return s.raw.client.do
+	}
+	return s.client.do
+}
+
 // Close closes the connections that are not in use, and the others once they no
 // longer are.
 func (s *Store) Close() error {
-	s.client.pipes.close()
-	return s.client.pool.Close()
+	switch c := s.client.(type) {
+	case *client:
+		c.pipes.close()
+		return c.pool.Close()
+	case route:
+		c.cluster.close()
+	}
+	return nil
 }
 
-// Ping implements session.Store.
+// Ping implements session.Store. In a cluster it is enough that one master answers:
+// its users are served, and others are no better off elsewhere.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.client.do(ctx, func(c boundConn) error {
-		_, err := c.Do("PING")
-		return err
-	})
+	if s.cluster != nil {
+		return s.cluster.ping(ctx)
+	}
+	return s.client.do(ctx, ping)
+}
+
+func ping(c boundConn) error {
+	_, err := c.Do("PING")
+	return err
 }
 
 // Start implements session.Store.
 func (s *Store) Start(ctx context.Context, n session.Start) error {
+	s, err := s.homeOf(n.Session)
+	if err != nil {
+		return err
+	}
 	return s.client.do(ctx, func(c boundConn) error {
 		words, err := redis.Strings(c.eval(startScript, packID(n.Session.ID), encodeRecord(n.Session), n.Limit))
 		if err != nil {
@@ -110,6 +218,10 @@ func (s *Store) Start(ctx context.Context, n session.Start) error {
 
 // Renew implements session.Store.
 func (s *Store) Renew(ctx context.Context, old, next session.Session) error {
+	s, err := s.homeOf(next)
+	if err != nil {
+		return err
+	}
 	return s.onMaster(ctx, old.ID, func(c boundConn) error {
 		return verdict(redis.String(c.eval(renewScript,
 			packID(old.ID), packID(next.ID), encodeRecord(next), next.LastSeen.UnixMilli())))
@@ -140,12 +252,12 @@ func (s *Store) Save(ctx context.Context, n session.Session, data []byte, now ti
 	if data == nil {
 		data = []byte{}
 	}
-	return s.write(ctx, n.ID, packID(n.ID), now.UnixMilli(), data)
+	return s.home(n.ID.Shard()).write(ctx, n.ID, packID(n.ID), now.UnixMilli(), data)
 }
 
 // Touch implements session.Store.
 func (s *Store) Touch(ctx context.Context, n session.Session, now time.Time) error {
-	return s.write(ctx, n.ID, packID(n.ID), now.UnixMilli())
+	return s.home(n.ID.Shard()).write(ctx, n.ID, packID(n.ID), now.UnixMilli())
 }
 
 func (s *Store) write(ctx context.Context, id session.ID, args ...any) error {
@@ -164,7 +276,7 @@ func (s *Store) write(ctx context.Context, id session.ID, args ...any) error {
 // has begun on the next looks the same. f has to be harmless to repeat.
 func (s *Store) onMaster(ctx context.Context, id session.ID, f func(boundConn) error) error {
 	for range onMasterTries {
-		before := s.client.generation.Load()
+		before := s.client.version()
 		err := s.client.do(ctx, f)
 		if err, settled := s.settle(ctx, id, before, err); settled {
 			return err
@@ -174,7 +286,7 @@ func (s *Store) onMaster(ctx context.Context, id session.ID, f func(boundConn) e
 }
 
 // onMasterTries is how often another master may be found to have come meanwhile.
-const onMasterTries = 2
+const onMasterTries = 4
 
 var errNoMaster = fmt.Errorf("%w: redis: %w", session.ErrUnavailable, errStale)
 
@@ -191,7 +303,7 @@ func (s *Store) settle(ctx context.Context, id session.ID, before uint64, err er
 	if replacing := s.dialer.confirm(ctx); replacing != nil {
 		return fmt.Errorf("%w: redis: %w", session.ErrUnavailable, replacing), true
 	}
-	return err, s.client.generation.Load() == before
+	return err, s.client.version() == before
 }
 
 // withReason looks up why a session ended, if that is what err says. Not

@@ -27,6 +27,8 @@ type Interleaved struct {
 	// Index returns what the backend lists as the sessions of a user beside
 	// their records; nil if it has no such list.
 	Index func(user.ID) []session.ID
+	// NewUser returns the id of a new account; nil for any.
+	NewUser func() user.ID
 }
 
 // RunInterleavings plays what requests and ends do to the stores in every order

@@ -86,7 +86,7 @@ func (a *actor) renewTo(s session.Session, epoch user.Epoch) {
 		a.renewBearerTo(s, epoch)
 		return
 	}
-	id := a.newID()
+	_, id := session.NewToken(a.user.ID)
 	a.heirs = append(a.heirs, id)
 	a.call("renew", a.subject, func() error {
 		_, err := a.manager.Renew(background, s, id, epoch, s.Data)
@@ -119,7 +119,8 @@ func (a *actor) authenticate() (u user.User, ok bool) {
 
 // start is the second half.
 func (a *actor) start(u user.User, replace bool) error {
-	n := &newcomer{id: a.newID(), epoch: u.Epoch}
+	_, id := session.NewToken(a.user.ID)
+	n := &newcomer{id: id, epoch: u.Epoch}
 	a.newcomers = append(a.newcomers, n)
 	c := a.call("start", n.id, func() error {
 		_, err := a.manager.Start(background, n.id, session.New{User: u, Replace: replace}, nil)

@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +20,7 @@ type house struct {
 	t        *testing.T
 	reset    func()
 	index    func(user.ID) []session.ID
+	newUser  func() user.ID
 	swap     func(one, other string) bool
 	stage    *interleave.Stage
 	programs [mostActors]Sessions
@@ -40,9 +40,12 @@ const secret = "a password"
 // newHouse opens the programs; wrong, if not nil, is what is wrong with them.
 func newHouse(t *testing.T, b Interleaved, wrong func(Sessions) Sessions) *house {
 	h := &house{
-		t: t, reset: b.Reset, index: b.Index, swap: b.Commute,
+		t: t, reset: b.Reset, index: b.Index, swap: b.Commute, newUser: b.NewUser,
 		stage: interleave.NewStage(mostActors),
 		clock: newClock(),
+	}
+	if h.newUser == nil {
+		h.newUser = user.NewID
 	}
 	h.begin = h.clock.Now()
 	for i := range h.programs {
@@ -81,7 +84,7 @@ func (h *house) pause(i int, step string) {
 
 func (h *house) add() user.User {
 	u := user.User{
-		ID: user.NewID(), Username: "user" + strconv.FormatInt(serial.Add(1), 10), Role: user.RoleUser,
+		ID: h.newUser(), Username: "user" + strconv.FormatInt(serial.Add(1), 10), Role: user.RoleUser,
 		PasswordHash: h.hashes[0], CreatedAt: h.begin,
 	}
 	must(h.t, h.looking.Users.Create(background, u))
@@ -185,7 +188,7 @@ func (s *scene) begin(u user.User, bearer bool) (id session.ID) {
 			id, s.tokens[started.ID] = started.ID, []string{token}
 			return err
 		}
-		id = s.newID()
+		_, id = session.NewToken(u.ID)
 		_, err := s.manager.Start(background, id, session.New{User: u}, nil)
 		return err
 	})
@@ -222,8 +225,6 @@ func (s *scene) changesUser() bool {
 	return s.has(func(r deed) bool { return r.changesPassword }) ||
 		slices.ContainsFunc(s.ends, func(e ending) bool { return e.disables || e.password })
 }
-
-func (s *scene) newID() session.ID { return session.IDOf(fmt.Sprint("token ", serial.Add(1))) }
 
 // acts returns what each actor does.
 func (s *scene) acts() (acts []func()) {

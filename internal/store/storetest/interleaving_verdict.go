@@ -182,7 +182,8 @@ func (s *scene) knock() {
 		now := s.clock.Now()
 		old := session.Session{ID: id, User: s.user.ID, Began: s.house.begin, LastSeen: s.house.begin, Idle: limits.Idle, Deadline: s.house.begin.Add(limits.Lifetime), Role: user.RoleUser}
 		next := old
-		next.ID, next.LastSeen, next.Epoch = s.newID(), now, user.Epoch{All: 1 << 30, User: 1 << 30}
+		_, next.ID = session.NewToken(s.user.ID)
+		next.LastSeen, next.Epoch = now, user.Epoch{All: 1 << 30, User: 1 << 30}
 		for what, err := range map[string]error{
 			"save":  s.looking.Store.Save(background, old, []byte("late"), now),
 			"touch": s.looking.Store.Touch(background, old, now),

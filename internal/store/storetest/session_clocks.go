@@ -35,7 +35,7 @@ func clocksThatDisagree(t *testing.T, w *world) {
 	right, ahead, behind := w.node, w.skewed(skew), w.skewed(-skew)
 	login := func(n *node, u user.User) session.ID {
 		t.Helper()
-		id := session.IDOf(u.Username + time.Now().String())
+		_, id := session.NewToken(u.ID)
 		_, err := n.manager.Start(ctx, id, session.New{User: u}, nil)
 		must(t, err)
 		return id
@@ -110,7 +110,8 @@ func clocksThatDisagree(t *testing.T, w *world) {
 		_, err = n.manager.EndUser(ctx, u.ID, "", forced)
 		must(t, err)
 		out("all ended on a wrong node", two, right, ahead, behind)
-		if _, err := right.manager.Start(ctx, session.IDOf("late "+u.Username), session.New{User: u}, nil); !errors.Is(err, session.ErrEpoch) {
+		_, late := session.NewToken(u.ID)
+		if _, err := right.manager.Start(ctx, late, session.New{User: u}, nil); !errors.Is(err, session.ErrEpoch) {
 			t.Errorf("a log-in from before the end of all: %v", err)
 		}
 	}

@@ -23,7 +23,7 @@ func onlyStartCreates(t *testing.T, w *world) {
 
 	w.clock.Advance(time.Minute)
 	next := s
-	next.ID = session.IDOf("some other token")
+	_, next.ID = session.NewToken(u.ID)
 	writes := map[string]error{
 		"save":  w.Store.Save(ctx, s, []byte{1, 0}, w.clock.Now()),
 		"touch": w.Store.Touch(ctx, s, w.clock.Now()),
@@ -45,7 +45,7 @@ func onlyStartCreates(t *testing.T, w *world) {
 	}
 
 	never := s
-	never.ID = session.IDOf("never issued")
+	_, never.ID = session.NewToken(u.ID)
 	if err := w.Store.Save(ctx, never, nil, w.clock.Now()); !isEnded(err) {
 		t.Errorf("save of an unknown session: got %v, want ended", err)
 	}

@@ -29,7 +29,7 @@ func newCrowd(t *testing.T, w *world) crowd {
 	must(t, w.Users.Create(context.Background(), c.root))
 	start := func(name string, u user.User, ip, browser string) {
 		t.Helper()
-		id := session.IDOf(fmt.Sprint(name, serial.Add(1)))
+		_, id := session.NewToken(u.ID)
 		_, err := w.manager.Start(context.Background(), id, session.New{
 			User: w.read(u), Remember: true, IP: netip.MustParseAddr(ip), Device: session.Device{Browser: browser, OS: "Linux"},
 		}, nil)
@@ -218,7 +218,8 @@ func endWhereAgainstRenew(t *testing.T, w *world) {
 	s, err := w.manager.Check(ctx, id)
 	must(t, err)
 	renewing := &renewingStore{Store: w.Store, before: func() {
-		if s, err = w.manager.Renew(ctx, s, session.IDOf(fmt.Sprint("renewed", serial.Add(1))), s.Epoch, nil); err != nil {
+		_, next := session.NewToken(u.ID)
+		if s, err = w.manager.Renew(ctx, s, next, s.Epoch, nil); err != nil {
 			t.Errorf("renew: %v", err)
 		}
 	}}

@@ -112,12 +112,13 @@ func streamsHear(t *testing.T, w *world) {
 	// the successor's names.
 	s, err := w.manager.Check(ctx, kept)
 	must(t, err)
-	_, err = w.manager.Renew(ctx, s, session.IDOf("the next token of "+string(kept)), s.Epoch, nil)
+	_, renewed := session.NewToken(s.User)
+	_, err = w.manager.Renew(ctx, s, renewed, s.Epoch, nil)
 	must(t, err)
 	w.hears(b, session.Replaced)
 
 	// An end by way of the old token reaches the new one.
-	next := w.listen(h, session.IDOf("the next token of "+string(kept)))
+	next := w.listen(h, renewed)
 	_, err = w.manager.End(ctx, []session.ID{kept}, session.Why{Reason: session.Logout})
 	must(t, err)
 	w.hears(next, session.Logout)

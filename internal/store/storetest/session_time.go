@@ -233,7 +233,8 @@ func recordSurvives(t *testing.T, w *world) {
 		},
 		"few fields": {Role: user.RoleUser, Carrier: session.Cookie},
 	} {
-		s.ID, s.User, s.Username, s.Epoch = session.IDOf(name), u.ID, u.Username, u.Epoch
+		_, s.ID = session.NewToken(u.ID)
+		s.User, s.Username, s.Epoch = u.ID, u.Username, u.Epoch
 		s.Began, s.LastSeen, s.Idle, s.Deadline = now, now, limits.Idle, now.Add(limits.Lifetime)
 		must(t, w.Store.Start(ctx, session.Start{Session: s}))
 		got, err := w.Store.Find(ctx, s.ID)

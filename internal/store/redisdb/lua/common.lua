@@ -22,6 +22,11 @@ end
 -- The record of a session; nil if there is none, '' if the key holds something
 -- that is not a string.
 local function get(id)
+  -- One that a server had from before and has kept through a move (cluster.go).
+  if tag ~= '' and redis.call('EXISTS', stone_key(id)) == 1 then
+    redis.call('DEL', session_key(id))
+    return nil
+  end
   local rec = redis.pcall('GET', session_key(id))
   if type(rec) == 'table' then return '' end
   return rec or nil
