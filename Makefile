@@ -88,6 +88,24 @@ faultstable: deps ## Measure the table of faults, one kind at a time, in half an
 	go test -C internal/faults -tags faults -count=1 -timeout 0 -v -run '^TestRedisKilled|^TestFailovers$$|^TestOldRDB|^TestStoreAway$$' \
 		-faults.kills=$(KILLS) -faults.failovers=$(FAILOVERS) -faults.ends=100000 -faults.away=60s
 
+# SOAK is for more flags: -soak.sessions=N. It wants the machine for itself.
+SOAK_TIME ?= 10m
+.PHONY: soak
+soak: deps ## Let two nodes work on a million sessions for SOAK_TIME (10m): nothing may grow
+	go test -C internal/soak -count=1 -timeout 0 -run '^TestSoak$$' -soak.time=$(SOAK_TIME) $(SOAK)
+
+# CAPACITY is for flags: other rates and machines, -write for the READMEs, -help.
+.PHONY: capacity
+capacity: ## Compute what 10 thousand, 1 million and 100 million live sessions need
+	@go run ./internal/capacity/show $(CAPACITY)
+
+.PHONY: capacityfigures
+capacityfigures: deps ## Measure anew what capacity is computed from, as make bench does
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	go test -C internal/bench -count=1 -timeout 60m -run '^TestBench$$' -bench.round=$(ROUND) -bench.only=check+log-in -bench.json="$$dir/bench.json"; \
+	go test -C internal/capacity -count=1 -timeout 30m -run '^TestMeasure$$' -capacity.bench="$$dir/bench.json"; \
+	go run ./internal/capacity/show -write
+
 # In the folder itself, so that the other folder is named from there.
 .PHONY: screenshots
 screenshots: deps ## Take the pictures of the README anew

@@ -1,19 +1,15 @@
 package bench
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
 	"gatehouse/internal/bench/probe"
+	"gatehouse/internal/measure"
 	"gatehouse/internal/testenv"
 )
 
@@ -76,19 +72,7 @@ func startServer(t testing.TB, core int, dir string, env []string, argv ...strin
 }
 
 // ask sends a line to the probe in s and returns its answer.
-func (s *server) ask(line string) (string, error) {
-	c, err := net.DialTimeout("unix", s.socket, patience)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
-	if _, err := fmt.Fprintln(c, line); err != nil {
-		return "", err
-	}
-	answer, err := bufio.NewReader(c).ReadString('\n')
-	return strings.TrimSpace(answer), err
-}
+func (s *server) ask(line string) (string, error) { return probe.Ask(s.socket, line) }
 
 // allocs returns how many objects and bytes s has allocated so far.
 func (s *server) allocs() (objects, bytes int, err error) {
@@ -111,19 +95,7 @@ func (s *server) do(line string) error {
 // build makes the program, with the probe in it.
 func build(t testing.TB) string {
 	t.Helper()
-	dir := testenv.TempDir(t)
-	command, err := filepath.Abs("../../cmd/gatehouse")
+	bin, err := measure.Build(testenv.TempDir(t))
 	must(t, err)
-	probed, err := filepath.Abs("testdata/probed.go")
-	must(t, err)
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(command, "probed.go"): probed}})
-	must(t, err)
-	file, bin := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "gatehouse")
-	must(t, os.WriteFile(file, overlay, 0o600))
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-overlay="+file, "-o", bin, ".")
-	cmd.Dir = command
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
 	return bin
 }

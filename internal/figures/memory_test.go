@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/gomodule/redigo/redis"
 
@@ -38,30 +37,15 @@ func weigh(t *testing.T, what string, sessions int, fill func(url string)) Memor
 	raw := dial(t, server.URL())
 	before := readInfo(t, raw).Number("used_memory")
 	fill(server.URL())
-	bytes := settled(t, raw) - before
+	after, err := measure.SettledMemory(raw)
+	must(t, err)
+	bytes := after - before
 	keys, err := redis.Int(raw.Do("DBSIZE"))
 	must(t, err)
 	if keys < sessions {
 		t.Fatalf("%s: %d keys for %d sessions", what, keys, sessions)
 	}
 	return Memory{what, sessions, keys, float64(bytes) / float64(sessions)}
-}
-
-// settled returns used_memory once it has stood still for a second: Redis moves
-// its tables to their new size, and drops the old, while nothing is asked.
-func settled(t *testing.T, raw redis.Conn) int {
-	t.Helper()
-	last, since := 0, time.Now()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		used := readInfo(t, raw).Number("used_memory")
-		if change := used - last; change > 4096 || change < -4096 {
-			last, since = used, time.Now()
-		} else if time.Since(since) > time.Second {
-			return used
-		}
-	}
-	t.Fatal("used_memory does not settle")
-	return 0
 }
 
 // fill starts sessions in the Redis at url as log-ins do, perUser for each user.

@@ -2,9 +2,7 @@ package figures
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
-	"log/slog"
 	"net/http"
 	"testing"
 	"time"
@@ -79,16 +77,9 @@ func answer(w http.ResponseWriter, good int, err error) {
 // until ctx ends holds it to the ledger in db.
 func openRedis(ctx context.Context, t *testing.T, url string, db *sqldb.DB) *redisdb.Store {
 	t.Helper()
-	store := redisdb.Open(url, measure.Limits.Longest())
-	t.Cleanup(func() { store.Close() })
-	name, err := db.Patient().Settings().Secret(ctx, "ledger-name", 16)
+	store, err := measure.OpenRedis(ctx, url, db)
 	must(t, err)
-	must(t, store.Follow(ctx, redisdb.Gate{
-		Ledger: db.Ledger(),
-		Name:   hex.EncodeToString(name),
-		Lease:  measure.LedgerLease,
-		Log:    slog.New(slog.DiscardHandler),
-	}))
+	t.Cleanup(func() { store.Close() })
 	return store
 }
 

@@ -44,10 +44,13 @@ var mayImport = map[string][]string{
 	"internal/testenv":          {},
 	"internal/testenv/browser":  {"internal/testenv"},
 	"internal/figures":          {"internal/server"}, // its tests measure the whole
-	"internal/measure":          {"internal/session", "internal/user", "internal/store/sqldb"},
+	"internal/measure":          {"internal/session", "internal/user", "internal/store/sqldb", "internal/store/redisdb"},
 	"internal/bench":            {},
 	"internal/bench/probe":      {},
 	"internal/faults":           {},
+	"internal/soak":             {},
+	"internal/capacity":         {},
+	"internal/capacity/show":    {"internal/capacity"},
 	"internal/house":            {},
 	"internal/tools":            {},
 }

@@ -1,11 +1,13 @@
 package measure
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gomodule/redigo/redis"
 )
@@ -37,6 +39,31 @@ func ParseInfo(text string) Info {
 func (i Info) Number(name string) int {
 	n, _ := strconv.Atoi(i[name])
 	return n
+}
+
+// SettledMemory returns used_memory once it has stood still for a second: Redis
+// moves its tables to their new size, and drops the old, while nothing is asked.
+func SettledMemory(c redis.Conn) (bytes int, err error) {
+	last, since := 0, time.Now()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		info, err := ReadInfo(c)
+		if err != nil {
+			return 0, err
+		}
+		used := info.Number("used_memory")
+		if change := used - last; change > 4096 || change < -4096 {
+			last, since = used, time.Now()
+		} else if time.Since(since) > time.Second {
+			return used, nil
+		}
+	}
+	return 0, errors.New("used_memory does not settle")
+}
+
+// Seconds returns the field of that name, a time in seconds, or 0 if there is none.
+func (i Info) Seconds(name string) float64 {
+	x, _ := strconv.ParseFloat(i[name], 64)
+	return x
 }
 
 // Calls are commands by name and how often the server ran them, those inside

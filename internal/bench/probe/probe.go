@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -39,6 +40,8 @@ func init() {
 //	cpu FILE          begins a CPU profile into FILE
 //	cpu               ends it
 //	heap FILE         writes the profile of allocations since the start
+//	state             a State as JSON
+//	plant WHAT        leaks WHAT from now on (plant.go)
 func serve(l net.Listener) {
 	var profile *os.File
 	for {
@@ -69,6 +72,12 @@ func serve(l net.Listener) {
 					err = f.Close()
 				}
 			}
+		case verb == "state":
+			var b []byte
+			b, err = json.Marshal(state())
+			answer = string(b)
+		case verb == "plant":
+			err = plant(file)
 		default:
 			answer = "unknown"
 		}
