@@ -59,10 +59,13 @@ const (
 
 // Inspect looks at every key. It is for tests, which hold a store to its layout
 // after a long run: it reads everything, in steps of milliseconds, and keeps the
-// ids of all sessions in memory. What changes meanwhile is no flaw, because all
+// ids of all sessions in memory. It looks at one server, not at a cluster. What changes meanwhile is no flaw, because all
 // that looks like one is looked at once more, in the order in which it could not
 // look so by accident: sessions come after their entries and go before them.
 func (s *Store) Inspect(ctx context.Context) (Inspection, error) {
+	if s.cluster != nil {
+		return Inspection{}, errors.New("redisdb: a cluster is not looked at")
+	}
 	i := inspector{store: s, indexed: map[session.ID]bool{}}
 	err := s.scanKeys(ctx, anyIndex, func(keys []string) error {
 		for some := range slices.Chunk(keys, inspectedAtOnce) {
@@ -200,7 +203,7 @@ func (e entry) early(s session.Session) bool {
 // withoutRecord looks again at an entry of which there was no record: none comes
 // for it any more.
 func (i *inspector) withoutRecord(ctx context.Context, e entry) error {
-	replies, err := i.ask(ctx, []any{"ZSCORE", e.key, member(e.id)})
+	replies, err := i.ask(ctx, []any{"ZSCORE", e.key, memberName(e.id)})
 	if err != nil || replies[0] == nil {
 		return err // it has ended meanwhile
 	}
@@ -215,7 +218,7 @@ func (i *inspector) withoutRecord(ctx context.Context, e entry) error {
 // again looks again at an entry, or its index, that seemed to go before the
 // session: the record first, since both move on together.
 func (i *inspector) again(ctx context.Context, e entry) error {
-	replies, err := i.ask(ctx, []any{"GET", recordKey(e.id)}, []any{"ZSCORE", e.key, member(e.id)}, []any{"PEXPIRETIME", e.key})
+	replies, err := i.ask(ctx, []any{"GET", recordKey(e.id)}, []any{"ZSCORE", e.key, memberName(e.id)}, []any{"PEXPIRETIME", e.key})
 	if err != nil || replies[0] == nil || replies[1] == nil {
 		return err
 	}
@@ -321,7 +324,7 @@ func (i *inspector) records(ctx context.Context, ids []session.ID) error {
 
 // withoutEntry looks whether one has come meanwhile, with its entry.
 func (i *inspector) withoutEntry(ctx context.Context, one session.Session) error {
-	replies, err := i.ask(ctx, []any{"ZSCORE", indexKey(one.User), member(one.ID)})
+	replies, err := i.ask(ctx, []any{"ZSCORE", indexKey(one.User), memberName(one.ID)})
 	if err != nil || replies[0] != nil {
 		return err
 	}
@@ -339,24 +342,24 @@ func (i *inspector) withoutEntry(ctx context.Context, one session.Session) error
 // The layout of doc.go, as far as it is looked at.
 
 // anyIndex matches the keys of all indexes.
-const anyIndex = "u:*"
+const anyIndex = "u*"
 
-func recordKey(id session.ID) string { return "s:" + string(id) }
-func indexKey(u user.ID) string      { return "u:" + string(u) }
+func recordKey(id session.ID) string { return keys("").session(id) }
+func indexKey(u user.ID) string      { return keys("").index(u) }
 
 // recordOf returns the session whose record the key holds, and whether it is such
 // a key.
 func recordOf(key string) (session.ID, bool) {
-	id, ok := strings.CutPrefix(key, "s:")
-	return session.ID(id), ok
+	id, ok := strings.CutPrefix(key, keys("").sessions())
+	return unpackID(id), ok
 }
 
-// member returns how an index names a session, memberID which session it names.
-func member(id session.ID) string     { return string(id) }
-func memberID(name string) session.ID { return session.ID(name) }
+// memberName returns how an index names a session, memberID which session it names.
+func memberName(id session.ID) string { return packID(id) }
+func memberID(name string) session.ID { return unpackID(name) }
 
 // millisOf returns the Unix ms that a score stands for.
-func millisOf(score int64, err error) (int64, error) { return score, err }
+func millisOf(score int64, err error) (int64, error) { return 1000 * score, err }
 
 // kind is what a key is for, as far as it is looked at.
 type kind int
@@ -371,12 +374,14 @@ const (
 func kindOf(key string) kind {
 	of, _, many := strings.Cut(key, ":")
 	switch {
-	case many && of == "x":
-		return stone
-	case many && slices.Contains([]string{"s", "u", "e", "r", "count"}, of), key == "ending":
-		return passing
 	case slices.Contains([]string{"e", "seq", "ledger"}, key):
 		return eternal
+	case strings.HasPrefix(key, "u"), key == "ending":
+		return passing
+	case many && of == "x":
+		return stone
+	case many && slices.Contains([]string{"s", "e", "r", "count"}, of):
+		return passing
 	}
 	return foreign
 }

@@ -89,21 +89,21 @@ func TestInspectFindsFlaws(t *testing.T) {
 		spoil func(*inspected, session.Session)
 		want  string
 	}{
-		"record lost": {func(i *inspected, s session.Session) { i.do("DEL", "s:"+string(s.ID)) }, redisdb.FlawNoRecord},
+		"record lost": {func(i *inspected, s session.Session) { i.do("DEL", redisdb.SessionKey(s.ID)) }, redisdb.FlawNoRecord},
 		"entry lost": {func(i *inspected, s session.Session) {
-			i.do("ZREM", "u:"+string(s.User), string(s.ID))
+			i.do("ZREM", redisdb.IndexKey(s.User), redisdb.Member(s.ID))
 		}, redisdb.FlawNoEntry},
 		"entry that goes early": {func(i *inspected, s session.Session) {
-			i.do("ZADD", "u:"+string(s.User), time.Now().Add(time.Minute).UnixMilli(), string(s.ID))
+			i.do("ZADD", redisdb.IndexKey(s.User), time.Now().Add(time.Minute).Unix(), redisdb.Member(s.ID))
 		}, redisdb.FlawEarly},
 		"index that goes early": {func(i *inspected, s session.Session) {
-			i.do("PEXPIRE", "u:"+string(s.User), 60_000)
+			i.do("PEXPIRE", redisdb.IndexKey(s.User), 60_000)
 		}, redisdb.FlawEarly},
 		"entry of somebody else": {func(i *inspected, s session.Session) {
-			i.do("ZADD", "u:"+string(i.live[4].User), s.Ends().UnixMilli(), string(s.ID))
+			i.do("ZADD", redisdb.IndexKey(i.live[4].User), s.Ends().Unix()+1, redisdb.Member(s.ID))
 		}, redisdb.FlawOwner},
-		"eternal record":    {func(i *inspected, s session.Session) { i.do("PERSIST", "s:"+string(s.ID)) }, redisdb.FlawEternal},
-		"eternal index":     {func(i *inspected, s session.Session) { i.do("PERSIST", "u:"+string(s.User)) }, redisdb.FlawEternal},
+		"eternal record":    {func(i *inspected, s session.Session) { i.do("PERSIST", redisdb.SessionKey(s.ID)) }, redisdb.FlawEternal},
+		"eternal index":     {func(i *inspected, s session.Session) { i.do("PERSIST", redisdb.IndexKey(s.User)) }, redisdb.FlawEternal},
 		"eternal tombstone": {func(i *inspected, s session.Session) { i.do("SET", "x:"+string(s.ID), "forced") }, redisdb.FlawEternal},
 		"eternal epoch":     {func(i *inspected, s session.Session) { i.do("SET", "e:"+string(s.User), "1") }, redisdb.FlawEternal},
 		"eternal limit":     {func(i *inspected, _ session.Session) { i.do("SET", "r:login:1", "1") }, redisdb.FlawEternal},

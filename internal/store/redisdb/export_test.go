@@ -13,6 +13,9 @@ func SessionKey(id session.ID) string { return keys("").session(id) }
 // IndexKey is the key of the index of a user.
 func IndexKey(u user.ID) string { return keys("").index(u) }
 
+// Member is how an index names a session.
+func Member(id session.ID) string { return packID(id) }
+
 // UnpackIDs turns members of an index into ids.
 func UnpackIDs(members []string) []session.ID { return unpackIDs(members) }
 
