@@ -19,6 +19,9 @@ const (
 	sqlConnections  = 20
 	// touchShare: the idle deadline moves once per idle/20 (session.TouchDue).
 	touchShare = 20
+	// expired: Redis finds what has expired by chance, and lets a tenth of all keys
+	// be such (active-expire-effort in redis.conf).
+	expired = 0.1
 	// eventBytes is the news of an end, which Redis sends to every node.
 	eventBytes = 90
 	// packet is what Ethernet, IP and TCP add to a message.
@@ -98,7 +101,7 @@ func (m Model) redisBytes(sessions float64) float64 {
 	// A tombstone stays until the deadline that its session had left: half a
 	// lifetime in the middle.
 	tombstones := m.meanLogins(sessions) * m.Ended * m.Lifetime.Seconds() / 2
-	return sessions*m.SessionBytes + tombstones*m.TombstoneBytes
+	return (sessions*m.SessionBytes + tombstones*m.TombstoneBytes) * (1 + expired)
 }
 
 // shared returns what the masters send and receive together, in bytes a second:

@@ -44,7 +44,7 @@ func TestNeed(t *testing.T) {
 	near(t, "masters", float64(n.Shards), math.Ceil(redis/(0.5-gate)))
 	near(t, "busy cores of masters", n.RedisCores, redis+gate*float64(n.Shards))
 	// 5 GB of sessions; half of 100 log-ins a second ended, on the average 5 hours ago.
-	bytes := 5e9 + 50*5*3600*100
+	bytes := (5e9 + 50*5*3600*100) * 1.1
 	near(t, "memory", n.ShardGB, bytes*2/float64(n.Shards)/1e9)
 	wire := 100_000*(200+132.) + 50_000*(110+132) + 1000*(310+132) + 500*(310+132+200+132)
 	replicated := 50_000*300 + 1000*400 + 500*400.
@@ -63,7 +63,7 @@ func TestNeedAtLeast(t *testing.T) {
 	if n := m.Need(100); n.Nodes != 2 || n.Shards != 1 {
 		t.Errorf("%+v", n)
 	}
-	m.ShardGB = 8 // for 10.18 GB
+	m.ShardGB = 8 // for 11.2 GB
 	if n := m.Need(10_000_000); n.Shards < 3 {
 		t.Errorf("%d masters", n.Shards)
 	}

@@ -33,7 +33,7 @@ var texts = map[Language]text{
 		intro: "prints this section, computed from figures that were measured on %s (commit %s, %s, load average %s, %s sessions in Redis). " +
 			"`make capacity CAPACITY='-every 10s -cores 16'` computes with other rates and machines; `make capacityfigures` measures anew.",
 		rates: "Assumed of each live session: a request per %s at the peak; log-ins per day: %s, at the peak %s times the mean of the day; %s of sessions are ended by somebody, the others expire; one in use is touched every %s. " +
-			"Headroom: CPUs, networks and the ledger are planned to be %s busy at the peak; Redis has %s times the memory of its data, for what changes while its file is written anew; every master has %d replicas of the same size; PostgreSQL keeps a commit within %s. One node is to spare.",
+			"Headroom: CPUs, networks and the ledger are planned to be %s busy at the peak; Redis has %s times the memory of its data, for what changes while its file is written anew, and a tenth more for what has expired and is still there; every master has %d replicas of the same size; PostgreSQL keeps a commit within %s. One node is to spare.",
 		costs: []string{"Measured, each", "CPU of the node", "CPU of Redis", "bytes between them", "bytes to each replica and to the file"},
 		cost:  []string{"check: a request that shows no page", "touch, besides", "log-in", "end, besides"},
 		weights: "A session takes %s bytes of Redis, index and all, and one that has ended %s until its deadline; an entry of the ledger takes %s bytes of PostgreSQL, an event of the audit log %s. " +
@@ -70,7 +70,7 @@ var texts = map[Language]text{
 		intro: "위 명령은 %s에서 측정한 값(커밋 %s, %s, 부하 평균 %s, Redis의 세션 %s개)으로 계산한 이 절을 출력합니다. " +
 			"`make capacity CAPACITY='-every 10s -cores 16'`은 다른 조건과 기계로 계산하고, `make capacityfigures`는 다시 측정합니다.",
 		rates: "살아 있는 세션마다 다음을 가정합니다. 가장 붐빌 때 %s에 한 번 요청합니다. 로그인은 하루 %s번이고, 가장 붐빌 때는 하루 평균의 %s배입니다. 세션의 %s는 누군가가 끝내고 나머지는 만료됩니다. 사용 중인 세션의 유휴 기한은 %s마다 갱신됩니다. " +
-			"여유: CPU, 네트워크, 원장은 가장 붐빌 때 %s만 쓰도록 잡습니다. Redis에는 데이터의 %s배 메모리를 둡니다. 파일을 새로 쓰는 동안 바뀌는 것을 위해서입니다. 마스터마다 같은 크기의 복제본이 %d개 있고, PostgreSQL은 커밋을 %s 안에 디스크에 씁니다. 노드 하나는 예비입니다.",
+			"여유: CPU, 네트워크, 원장은 가장 붐빌 때 %s만 쓰도록 잡습니다. Redis에는 파일을 새로 쓰는 동안 바뀌는 것을 위해 데이터의 %s배 메모리를 두고, 만료되었지만 아직 남아 있는 것을 위해 10분의 1을 더합니다. 마스터마다 같은 크기의 복제본이 %d개 있고, PostgreSQL은 커밋을 %s 안에 디스크에 씁니다. 노드 하나는 예비입니다.",
 		costs: []string{"측정값, 한 번에", "노드의 CPU", "Redis의 CPU", "둘 사이의 바이트", "복제본마다, 그리고 파일에 쓰는 바이트"},
 		cost:  []string{"세션 확인: 페이지를 보여 주지 않는 요청", "유휴 기한 갱신, 추가분", "로그인", "종료, 추가분"},
 		weights: "세션 하나는 인덱스를 포함해 Redis에서 %s바이트를, 끝난 세션은 기한까지 %s바이트를 차지합니다. PostgreSQL에서 원장의 한 행은 %s바이트, 감사 기록 한 건은 %s바이트입니다. " +

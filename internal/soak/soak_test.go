@@ -84,6 +84,15 @@ func (s *stand) soak(length, warm time.Duration) (wrong []string) {
 	if n := after.Sessions; n > want+unsure || n < want {
 		wrong = append(wrong, fmt.Sprintf("%d sessions are left in Redis when all that log-ins began have expired, want %d", n, want))
 	}
+	if after.Indexes > s.users() {
+		wrong = append(wrong, fmt.Sprintf("%d indexes are left for at most %d users", after.Indexes, s.users()))
+	}
+	if most := len(s.tokens) + len(s.admins) - want; after.Tombstones > most {
+		wrong = append(wrong, fmt.Sprintf("%d tombstones are left when all but %d have passed their deadlines", after.Tombstones, most))
+	}
+	if n := after.Keys - after.Sessions - after.Indexes - after.Tombstones; n > s.others() {
+		wrong = append(wrong, fmt.Sprintf("%d other keys are left, at most %d have a reason", n, s.others()))
+	}
 	if s.tally.unavailable*mostRefused(length) > s.tally.requests {
 		wrong = append(wrong, fmt.Sprintf("%d of %d answers were 503: the machine is too busy for a soak", s.tally.unavailable, s.tally.requests))
 	}
@@ -296,7 +305,11 @@ func (s *stand) spoil(t *testing.T) {
 				must(t, redisErr(s.redis.Do("DEL", key)))
 				done["index"] = true
 			case kind == "zset" && !done["entry"]:
-				must(t, redisErr(s.redis.Do("ZADD", key, time.Now().Add(time.Hour).UnixMilli(), "nobody")))
+				one, err := redis.Strings(s.redis.Do("ZRANGE", key, 0, 0, "WITHSCORES"))
+				must(t, err)
+				nobody := []byte(one[0])
+				nobody[len(nobody)-1] ^= 1
+				must(t, redisErr(s.redis.Do("ZADD", key, one[1], nobody)))
 				done["entry"] = true
 			case kind == "zset" && !done["eternal"]:
 				must(t, redisErr(s.redis.Do("PERSIST", key)))

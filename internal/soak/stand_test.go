@@ -33,7 +33,7 @@ type round struct {
 func roundOf(sessions int, length time.Duration) round {
 	lifetime := max(3*time.Second, (length / 12).Truncate(time.Second))
 	return round{sessions: sessions, time: length, lifetime: lifetime, idle: max(2*time.Second, (lifetime * 2 / 3).Truncate(time.Second)),
-		access: max(time.Second, (lifetime / 4).Truncate(time.Second)), sample: min(time.Second, length/60)}
+		access: max(3*time.Second, (lifetime / 4).Truncate(time.Second)), sample: min(time.Second, length/60)}
 }
 
 // workers share out users and load.
@@ -132,7 +132,8 @@ func newStand(t testing.TB, bin string, r round) *stand {
 	for n := range 2 {
 		s.nodes = append(s.nodes, startNode(t, bin, fmt.Sprint("node ", n+1), []string{
 			"GATEHOUSE_ADDR=127.0.0.1:0",
-			"GATEHOUSE_PUBLIC_URL=http://localhost:8080", // the same on all nodes
+			// The same on all nodes; the default would be each one's own port.
+			"GATEHOUSE_PUBLIC_URL=http://localhost",
 			"GATEHOUSE_DATABASE_URL=" + postgres.URL(),
 			"GATEHOUSE_REDIS_URL=" + server.URL(),
 			"GATEHOUSE_RATE_LIMITS=off",
@@ -173,6 +174,13 @@ func fillUsers(t testing.TB, url string, users []user.User) {
 	_, err = conn.Exec(ctx, "ANALYZE")
 	must(t, err)
 }
+
+// others is how many keys there may be that are no session, no index and no
+// tombstone: an epoch of each user who was ended as such, and a few of everyone.
+func (s *stand) others() int { return workers*accounts + len(s.crowds) + 8 }
+
+// users is how many have sessions from the beginning, as long as nobody is put out.
+func (s *stand) users() int { return len(s.crowds) + len(s.tokens) - len(s.crowds)*perUser + 1 }
 
 // expected returns how many sessions there have to be when all that log-ins began
 // have expired, and how many may be besides, because an end was not answered.
