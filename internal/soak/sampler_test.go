@@ -18,7 +18,7 @@ import (
 // without a hash in it, and pools are still opening the connections that they keep.
 var (
 	heapRule     = rule{unit: "MB", floor: 4, brief: 2 * 20, share: 0.05, hourly: 0.3}
-	residentRule = rule{unit: "MB", floor: 24, brief: 2 * 20, share: 0.05, hourly: 0.3}
+	residentRule = rule{unit: "MB", floor: 3 * 20, brief: 2 * 20, share: 0.05, hourly: 0.3}
 	countRule    = rule{floor: 12, brief: restFiles, share: 0.05, hourly: 0.3}
 	clientsRule  = rule{floor: 16, brief: 2 * 16, share: 0.05, hourly: 0.3}
 	redisRule    = rule{unit: "MB", floor: 2, share: 0.02, hourly: 0.1}

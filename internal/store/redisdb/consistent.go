@@ -62,6 +62,9 @@ const (
 // that looks like one is looked at once more, in the order in which it could not
 // look so by accident: sessions come after their entries and go before them.
 func (s *Store) Inspect(ctx context.Context) (Inspection, error) {
+	if s.cluster != nil {
+		return Inspection{}, errors.New("redisdb: a cluster is not looked at")
+	}
 	i := inspector{store: s, indexed: map[session.ID]bool{}}
 	err := s.scanKeys(ctx, s.keys.indexes()+"*", func(keys []string) error {
 		for some := range slices.Chunk(keys, inspectedAtOnce) {
