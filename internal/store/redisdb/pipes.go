@@ -122,7 +122,7 @@ func (c *client) pipe(now, deadline time.Time) (*pipe, error) {
 			return p, nil
 		}
 		if err := c.gate.knows(now); err != nil {
-			return nil, err
+			return nil, c.gate.turnAway(err)
 		}
 		lasts := c.gate.lasts(time.Duration(p.provenAt.Load()), p.proved())
 		if age < lasts/2 {
