@@ -17,13 +17,12 @@ const (
 	scanPause = 50 * time.Millisecond
 )
 
-// scan calls fn with the keys that pattern matches on all masters, of every shard;
-// some may come twice. A shard that is moved while its keys are read may be read in
-// part here and in part nowhere. So what was read of it counts only if it has been
-// on the same master from before to after, which that one's name tells (serverOf);
-// the others are read again.
-func (c *cluster) scan(ctx context.Context, pattern string, fn func([]string) error) error {
-	kind := len(pattern) - len("*")
+// scan calls fn after each step, which looks at about count keys, with the keys that
+// pattern matches on all masters, of every shard; some may come twice. A shard that
+// is moved while its keys are read may be read in part here and in part nowhere. So
+// what was read of it counts only if it has been on the same master from before to
+// after, which that one's name tells (serverOf); the others are read again.
+func (c *cluster) scan(ctx context.Context, pattern string, count int, fn func([]string) error) error {
 	left := everyShard
 	why := errMoving // why some are left
 	for pass := range scanPasses {
@@ -41,7 +40,7 @@ func (c *cluster) scan(ctx context.Context, pattern string, fn func([]string) er
 			continue
 		}
 		for _, s := range all {
-			done, err := s.scan(ctx, pattern, kind, left, fn)
+			done, err := s.scan(ctx, pattern, count, left, fn)
 			switch {
 			case err != nil && !isUnavailable(err):
 				return err
@@ -60,20 +59,18 @@ func (c *cluster) scan(ctx context.Context, pattern string, fn func([]string) er
 
 // scan calls fn with the keys of those of left that are on s, and returns which of
 // them were there all the time.
-func (s *server) scan(ctx context.Context, pattern string, kind int, left shardSet, fn func([]string) error) (done shardSet, err error) {
+func (s *server) scan(ctx context.Context, pattern string, count int, left shardSet, fn func([]string) error) (done shardSet, err error) {
 	name, here, err := s.standing(ctx, left)
 	if err != nil || here == 0 {
 		return 0, err
 	}
-	err = scanServer(ctx, s.client.do, pattern, func(keys []string) error {
+	kind := len(pattern) - len("*")
+	err = scanServer(ctx, s.client.do, pattern, count, func(keys []string) error {
 		var some []string
 		for _, key := range keys {
 			if shard, _, ok := untag(key[kind:]); ok && here.has(setOf(shard)) {
 				some = append(some, key)
 			}
-		}
-		if len(some) == 0 {
-			return nil
 		}
 		return fn(some)
 	})

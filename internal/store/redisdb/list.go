@@ -94,19 +94,30 @@ func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error 
 
 // scanKeys calls fn with the keys that pattern matches, never with none.
 func (s *Store) scanKeys(ctx context.Context, pattern string, fn func([]string) error) error {
-	if s.cluster != nil {
-		return s.cluster.scan(ctx, pattern, fn)
-	}
-	return scanServer(ctx, s.client.do, pattern, fn)
+	return s.scanSteps(ctx, pattern, scanCount, func(keys []string) error {
+		if len(keys) == 0 {
+			return nil
+		}
+		return fn(keys)
+	})
 }
 
-// scanServer is scanKeys on the server that do leads to.
-func scanServer(ctx context.Context, do func(context.Context, func(boundConn) error) error, pattern string, fn func([]string) error) error {
+// scanSteps calls fn after each step, which looks at about count keys, with those
+// that pattern matches.
+func (s *Store) scanSteps(ctx context.Context, pattern string, count int, fn func([]string) error) error {
+	if s.cluster != nil {
+		return s.cluster.scan(ctx, pattern, count, fn)
+	}
+	return scanServer(ctx, s.client.do, pattern, count, fn)
+}
+
+// scanServer is scanSteps on the server that do leads to.
+func scanServer(ctx context.Context, do func(context.Context, func(boundConn) error) error, pattern string, count int, fn func([]string) error) error {
 	for cursor := "0"; ; {
 		var keys []string
 		step := func() error {
 			return do(ctx, func(c boundConn) error {
-				reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", pattern, "COUNT", scanCount))
+				reply, err := redis.Values(c.Do("SCAN", cursor, "MATCH", pattern, "COUNT", count))
 				if err != nil {
 					return err
 				}
@@ -126,10 +137,8 @@ func scanServer(ctx context.Context, do func(context.Context, func(boundConn) er
 		if err != nil {
 			return err
 		}
-		if len(keys) > 0 {
-			if err := fn(keys); err != nil {
-				return err
-			}
+		if err := fn(keys); err != nil {
+			return err
 		}
 		if cursor == "0" {
 			return nil
