@@ -214,6 +214,7 @@ func TestClusterSlots(t *testing.T) {
 		"I5_OldRecordsOnTheNextMaster":  oldRecordsOnTheNextMaster,
 		"I6_ChecksWhileASlotIsOpen":     checksWhileASlotIsOpen,
 		"I2_EndWhileASlotIsOpen":        endWhileASlotIsOpen,
+		"I5_DatabaseOlderThanOneShard":  databaseOlderThanOneShard,
 		"NodesConfirm":                  clusterNodesConfirm,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -359,6 +360,28 @@ func checksWhileASlotIsOpen(t *testing.T, g *clusterNode) {
 	g.login(u)
 	g.wantAlive("after the move", all[0])
 	g.wantEnded("after the move", ended)
+}
+
+// A database restored from a backup has lost an end that only one shard has seen.
+func databaseOlderThanOneShard(t *testing.T, g *clusterNode) {
+	id := g.login(g.user())
+	g.ask(g.of(id), "SET", "seq"+redisdb.TagOf(id), 1000)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	store := redisdb.Open(g.cluster.URL(), longest)
+	defer store.Close()
+	err := store.Follow(ctx, redisdb.Gate{Ledger: g.ledger, Name: "this one", Lease: time.Minute, Log: slog.New(slog.DiscardHandler)})
+	if !errors.Is(err, redisdb.ErrLedgerOlder) {
+		t.Errorf("start: %v, want ErrLedgerOlder", err)
+	}
+	if seq, _, err := store.Position(ctx); err == nil && seq != 1000 {
+		t.Errorf("the position is %d", seq)
+	}
+	command := redisdb.Open(g.cluster.URL(), longest)
+	defer command.Close()
+	if seq, _, err := command.Position(ctx); err != nil || seq != 1000 {
+		t.Errorf("the position is %d, %v", seq, err)
+	}
 }
 
 // An end is recorded while its slot is open, and cannot be carried out before that is

@@ -17,11 +17,11 @@ const (
 	scanPause = 50 * time.Millisecond
 )
 
-// scan calls fn with the keys that pattern matches on all masters, of every shard;
-// some may come twice. A shard that is moved while its keys are read may be read in
-// part here and in part nowhere. So what was read of it counts only if it has been
-// on the same master from before to after, which that one's name tells (serverOf);
-// the others are read again.
+// scan calls fn after each step, which looks at about count keys, with the keys that
+// pattern matches on all masters, of every shard; some may come twice. A shard that
+// is moved while its keys are read may be read in part here and in part nowhere. So
+// what was read of it counts only if it has been on the same master from before to
+// after, which that one's name tells (serverOf); the others are read again.
 func (c *cluster) scan(ctx context.Context, pattern string, count int, fn func([]string) error) error {
 	left := everyShard
 	why := errMoving // why some are left

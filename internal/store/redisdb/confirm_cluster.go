@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gomodule/redigo/redis"
 
@@ -43,6 +44,7 @@ func (c *cluster) dial(ctx context.Context) (redis.Conn, error) {
 // put asks the nodes that listen to channel, on every master, and returns how many
 // they are.
 func (c *cluster) put(ctx context.Context, channel, question string) (asked int, err error) {
+	_ = c.refresh(ctx, time.Now().Add(-clusterMemory)) // a master that has been replaced is not asked
 	all, err := c.all(ctx)
 	if err != nil {
 		return 0, err

@@ -54,6 +54,40 @@ func TestI5_ServerThatWasLeftIsNotTrusted(t *testing.T) {
 	}
 }
 
+// A shard comes to a server of a cluster that is known, with the data of another: the
+// ledger is asked anew, and nothing that was proved before counts.
+func TestI5_ServerThatGainsAShardIsNotTrusted(t *testing.T) {
+	ledger := &askedLedger{}
+	on := shardSet(0b01)
+	g := newGate(&hearing{ledger: ledger, lease: time.Hour}, nil, nil, func() shardSet { return on })
+	g.meet("A")
+	_, era, err := g.least(context.Background(), "A")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.trust("A", era)
+	before := time.Since(started)
+	if lasts := g.lasts(before, on); lasts != compareEvery {
+		t.Errorf("a proof lasts %v", lasts)
+	}
+	proved := on
+	on |= 0b10
+	g.gain()
+	if lasts := g.lasts(before, proved); lasts != 0 {
+		t.Errorf("a proof from before lasts %v", lasts)
+	}
+	if n, _, err := g.least(context.Background(), "A"); err != nil || n != 2 {
+		t.Errorf("the node wants end %d to be applied, %v, want the newest, 2", n, err)
+	}
+	g.trust("A", era)
+	if n, _, _ := g.least(context.Background(), "A"); n != 3 {
+		t.Errorf("after a late proof the node wants end %d to be applied, want the newest, 3", n)
+	}
+	if lasts := g.lasts(time.Since(started)+1, proved); lasts != missingEvery {
+		t.Errorf("a proof in which one shard is missing lasts %v", lasts)
+	}
+}
+
 // A server that is ahead of what a node has heard of the ledger, because another
 // node has just ended something there, is not asked about with every operation
 // while the database is away: an answer would take longer than is promised.

@@ -148,17 +148,15 @@ func replayAll(ctx context.Context, all []*Store, e session.Entry) (done bool, f
 }
 
 // Position returns the last entry of the ledger that the server has applied, in a
-// cluster that every shard has, and the greatest epoch of everyone that it knows.
+// cluster that any shard has, and the greatest epoch of everyone that is known: a
+// database that knows less is older.
 func (s *Store) Position(ctx context.Context) (seq int64, all uint32, err error) {
-	for i, one := range s.each() {
+	for _, one := range s.each() {
 		n, epoch, err := one.positionAlone(ctx)
 		if err != nil {
 			return 0, 0, err
 		}
-		if i == 0 || n < seq {
-			seq = n
-		}
-		all = max(all, epoch)
+		seq, all = max(seq, n), max(all, epoch)
 	}
 	return seq, all, nil
 }

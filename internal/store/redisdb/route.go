@@ -54,6 +54,9 @@ func (r route) along(ctx context.Context, deadline time.Time, ask func(s *server
 		var said redis.Error
 		errors.As(err, &said)
 		to := redisc.ParseRedir(said)
+		if to != nil && to.NewSlot != slotOfShard[r.shard] {
+			return err // asked about a key of another shard: that says nothing about this one
+		}
 		if to != nil && to.Type == "ASK" {
 			if err = ask(r.at(to.Addr, s), true); err == nil {
 				return nil

@@ -43,15 +43,6 @@ var tags = func() (tags [session.Shards]keys) {
 // slotOf returns the slot of all keys of a shard.
 func slotOf(shard session.Shard) int { return redisc.Slot(string(tags[shard])) }
 
-// shardAt returns the shard whose keys are in slot, if there is one.
-func shardAt(slot int) (session.Shard, bool) {
-	if slot < 0 || slot >= redisc.HashSlots {
-		return 0, false
-	}
-	shard := session.Shard(slot * session.Shards / redisc.HashSlots)
-	return shard, slotOf(shard) == slot
-}
-
 var shardOfTag = func() map[keys]session.Shard {
 	of := make(map[keys]session.Shard, session.Shards)
 	for shard, tag := range tags {
