@@ -39,3 +39,6 @@ func TagOfShard(shard session.Shard) string { return string(tags[shard]) }
 
 // ShardedIndexKey is the key of the index of a user in a cluster.
 func ShardedIndexKey(u user.ID) string { return tags[session.ShardOf(u)].index(u) }
+
+// ShardedEpochKey is the key of the epoch of a user in a cluster.
+func ShardedEpochKey(u user.ID) string { return tags[session.ShardOf(u)].epochs() + packUser(u) }
