@@ -148,7 +148,7 @@ func (c *Cookies) Enter(r *http.Request, v *Visit) error {
 
 // token returns the request's token if it has the shape of one.
 func (c *Cookies) token(r *http.Request) string {
-	value := cookieNamed(r, c.loaded.Cookie.Name)
+	value := cookieNamed(r.Header["Cookie"], c.loaded.Cookie.Name)
 	if !has32Bytes(value) {
 		return ""
 	}

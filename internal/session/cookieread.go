@@ -1,7 +1,6 @@
 package session
 
 import (
-	"net/http"
 	"net/textproto"
 	"strings"
 )
@@ -9,11 +8,10 @@ import (
 // maxCookies is how many net/http takes of one request; with more it takes none.
 const maxCookies = 3000
 
-// cookieNamed returns the value of the request's first cookie of that name; empty
-// if there is none, or if it is empty. It is what net/http's Request.Cookie finds
+// cookieNamed returns the value of the first cookie of that name in a request with
+// these lines of the header Cookie; empty if there is none, or if it is empty. It is what net/http's Request.Cookie finds
 // (a fuzz test holds the two together), and allocates nothing for it.
-func cookieNamed(r *http.Request, name string) string {
-	lines := r.Header["Cookie"]
+func cookieNamed(lines []string, name string) string {
 	total := 0
 	for _, line := range lines {
 		total += strings.Count(line, ";") + 1

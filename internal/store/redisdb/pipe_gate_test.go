@@ -162,7 +162,6 @@ func TestI5_PipeBehindAShutGate(t *testing.T) {
 	if _, err := c.get("x"); err != nil {
 		t.Fatal(err)
 	}
-	gets := g.gets.Load()
 	c.gate.mu.Lock()
 	c.gate.lease, c.gate.asked = time.Second, time.Now().Add(-time.Minute)
 	c.gate.mu.Unlock()
@@ -176,7 +175,7 @@ func TestI5_PipeBehindAShutGate(t *testing.T) {
 	if _, err := c.get("x"); err != nil {
 		t.Errorf("with a lease again: %v", err)
 	}
-	gets = g.gets.Load()
+	gets := g.gets.Load()
 	_ = c.gate.refuse(ErrLedgerOlder)
 	if _, err := c.get("x"); !errors.Is(err, ErrLedgerOlder) {
 		t.Errorf("refused: %v", err)
