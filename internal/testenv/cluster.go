@@ -21,6 +21,7 @@ type Cluster struct {
 
 	mu    sync.Mutex
 	conns map[string]redis.Conn // to each server, for what the test itself asks
+	ids   map[*RedisProc]string // in the cluster
 }
 
 const (
@@ -35,7 +36,7 @@ const (
 // the slots shared evenly. Args are for the servers, as for [RedisServer].
 func RedisCluster(t testing.TB, args ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t, conns: map[string]redis.Conn{}}
+	c := &Cluster{t: t, conns: map[string]redis.Conn{}, ids: map[*RedisProc]string{}}
 	t.Cleanup(c.hangUp)
 	for range 2 * clusterMasters {
 		proc, err := startClusterServer(append(replicaArgs(), args...)...)
@@ -261,9 +262,9 @@ func (c *Cluster) MoveKeys(slot int, from, to *RedisProc, n int) (moved int, err
 func (c *Cluster) EndMove(slot int, to *RedisProc) error {
 	id := c.id(to)
 	_, err := c.Do(to, "CLUSTER", "SETSLOT", slot, "NODE", id)
-	for _, r := range c.Masters() {
+	for _, r := range c.Redis {
 		if r != to && err == nil {
-			_, err = c.Do(r, "CLUSTER", "SETSLOT", slot, "NODE", id)
+			_, _ = c.Do(r, "CLUSTER", "SETSLOT", slot, "NODE", id) // replicas do not take it
 		}
 	}
 	return err
@@ -312,8 +313,18 @@ func (c *Cluster) myself(r *RedisProc) string {
 	return ""
 }
 
+// id returns the name of r in the cluster, which never changes.
 func (c *Cluster) id(r *RedisProc) string {
-	id, _, _ := strings.Cut(c.myself(r), " ")
+	c.mu.Lock()
+	id := c.ids[r]
+	c.mu.Unlock()
+	if id != "" {
+		return id
+	}
+	id, _, _ = strings.Cut(c.myself(r), " ")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ids[r] = id
 	return id
 }
 

@@ -63,7 +63,11 @@ func TestCluster(t *testing.T) {
 	})
 	t.Run("SessionsWhileSlotsMove", func(t *testing.T) {
 		began, m := time.Now(), keepMoving(t, c)
-		storetest.RunSessions(t, func(t *testing.T) storetest.Sessions { return clustered(t, c) })
+		storetest.RunSessions(t, func(t *testing.T) storetest.Sessions {
+			s := clustered(t, c)
+			s.Store = patientStore{s.Store.(*redisdb.Store)}
+			return s
+		})
 		m.halt()
 		t.Logf("%d slots were moved in %v", m.moves, time.Since(began).Round(time.Millisecond))
 	})

@@ -105,10 +105,11 @@ func TestClusterEndWhere(t *testing.T) {
 		for range 60 {
 			u := g.user()
 			for _, ip := range []string{"192.0.2.7", "198.51.100.7"} {
-				_, id := session.NewToken(u.ID)
 				u, err := g.db.Users().ByID(context.Background(), u.ID)
 				must(t, err)
+				var id session.ID
 				for { // its slot may be open
+					_, id = session.NewToken(u.ID)
 					_, err = g.Start(context.Background(), id, session.New{User: u, IP: netip.MustParseAddr(ip)}, nil)
 					if !errors.Is(err, session.ErrUnavailable) {
 						break

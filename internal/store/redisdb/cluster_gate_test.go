@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"gatehouse/internal/session"
 	"gatehouse/internal/store/redisdb"
 	"gatehouse/internal/testenv"
+	"gatehouse/internal/user"
 )
 
 // clusterNode is a node on a cluster that can be broken.
@@ -214,6 +216,7 @@ func TestClusterSlots(t *testing.T) {
 		"I5_OldRecordsOnTheNextMaster":  oldRecordsOnTheNextMaster,
 		"I6_ChecksWhileASlotIsOpen":     checksWhileASlotIsOpen,
 		"I2_EndWhileASlotIsOpen":        endWhileASlotIsOpen,
+		"I2_NoHalfAScript":              noHalfAScript,
 		"I5_DatabaseOlderThanOneShard":  databaseOlderThanOneShard,
 		"NodesConfirm":                  clusterNodesConfirm,
 	} {
@@ -360,6 +363,34 @@ func checksWhileASlotIsOpen(t *testing.T, g *clusterNode) {
 	g.login(u)
 	g.wantAlive("after the move", all[0])
 	g.wantEnded("after the move", ended)
+}
+
+// A script that finds a part of its keys on another master has done nothing.
+func noHalfAScript(t *testing.T, g *clusterNode) {
+	ctx := context.Background()
+	u := g.user()
+	g.login(u)
+	_, err := g.EndUser(ctx, u.ID, "", session.Why{Reason: session.Forced})
+	must(t, err)
+	id := g.login(u)
+	slot, from := redisdb.SlotOf(id), g.of(id)
+	g.passed(from, redisdb.TagOf(id))
+	to := g.other(from)
+	must(t, g.cluster.BeginMove(slot, from, to))
+	host, port, _ := net.SplitHostPort(to.Addr())
+	g.ask(from, "MIGRATE", host, port, redisdb.ShardedIndexKey(u.ID), 0, 5000) // and the epoch stays
+	before, err := redis.Int(g.ask(from, "GET", redisdb.ShardedEpochKey(u.ID)), nil)
+	must(t, err)
+	if _, err := g.store.EndUser(ctx, u.ID, user.Epoch{User: 100}, "", session.Why{Reason: session.Forced}, time.Now()); !errors.Is(err, session.ErrUnavailable) {
+		t.Errorf("an end while the slot is open: %v, want ErrUnavailable", err)
+	}
+	if after, err := redis.Int(g.ask(from, "GET", redisdb.ShardedEpochKey(u.ID)), nil); err != nil || after != before {
+		t.Errorf("half of the end was carried out: the epoch is %d, %v, was %d", after, err, before)
+	}
+	_, err = g.cluster.MoveKeys(slot, from, to, 1000)
+	must(t, err)
+	must(t, g.cluster.EndMove(slot, to))
+	g.wantAlive("after the move", id)
 }
 
 // A database restored from a backup has lost an end that only one shard has seen.

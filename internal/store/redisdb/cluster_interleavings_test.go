@@ -20,7 +20,7 @@ import (
 // 63 shards, in which nobody is, and on other masters, is in nobody's way and no
 // step.
 func TestInterleavingsCluster(t *testing.T) {
-	c := testenv.RedisCluster(t)
+	c := testenv.RedisCluster(t, snapshotsOnly...) // nothing is lost here
 	db := openSQL(t)
 	const shard = session.Shard(17)
 	masters := c.Masters()

@@ -3,6 +3,7 @@ package redisdb_test
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"gatehouse/internal/session"
 	"gatehouse/internal/store/redisdb"
@@ -33,6 +34,7 @@ func keepMoving(t *testing.T, c *testenv.Cluster) *mover {
 					return
 				}
 				m.moves++
+				time.Sleep(5 * time.Millisecond) // the tests need some of the machine
 			}
 		}
 	}()

@@ -1,6 +1,8 @@
 package redisdb
 
 import (
+	"errors"
+
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
@@ -42,3 +44,12 @@ func TagOfShard(shard session.Shard) string { return string(tags[shard]) }
 
 // ShardedIndexKey is the key of the index of a user in a cluster.
 func ShardedIndexKey(u user.ID) string { return tags[session.ShardOf(u)].index(u) }
+
+// ShardedEpochKey is the key of the epoch of a user in a cluster.
+func ShardedEpochKey(u user.ID) string { return tags[session.ShardOf(u)].epochs() + packUser(u) }
+
+// IsMoving reports whether err says that nothing has been done because a slot is on
+// its way, or its new master has not proved itself yet.
+func IsMoving(err error) bool {
+	return isMoving(err) || errors.Is(err, errBehind) || errors.Is(err, errStale)
+}
