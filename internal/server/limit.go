@@ -88,9 +88,9 @@ func (s *Server) resumeLogin(w http.ResponseWriter, r *http.Request, sealed stri
 	if f.carrier == session.Bearer && !isAPI(r) {
 		return t, in, errTicket // a page has no use for tokens
 	}
-	if err = s.takeLogin(r, f.login); err != nil {
-		s.afterwards(r, func(r *http.Request) { s.noteLimitedLogin(r, f.login, err) })
-		return t, in, s.linger(r, err)
+	if many := s.takeLogin(r, f.login); many != nil {
+		s.afterwards(r, func(r *http.Request) { s.noteLimitedLogin(r, f.login, many) })
+		return t, in, s.linger(r, many)
 	}
 	if in.user, err = s.ticketHolder(r, sealed, t); err != nil {
 		return t, in, err
