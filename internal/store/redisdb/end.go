@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -133,16 +134,15 @@ func (s *Store) EndAll(ctx context.Context, epoch user.Epoch, why session.Why, n
 // endEveryone is EndAll for the shards in all. scan passes all their sessions on.
 func endEveryone(ctx context.Context, all []*Store, scan func(context.Context, func([]session.ID) error) error, epoch user.Epoch, why session.Why, now time.Time) (ended int, err error) {
 	defer noteEnding(ctx, all)()
-	for _, s := range all {
+	err = together(all, func(s *Store) error {
 		raise := func() error { _, err := s.raise(ctx, "", epoch.All); return err }
-		if err := raise(); err != nil && len(all) > 1 {
-			err = patiently(ctx, raise)
-			if err != nil {
-				return 0, err
-			}
-		} else if err != nil {
-			return 0, err
+		if len(all) == 1 {
+			return raise()
 		}
+		return patiently(ctx, raise)
+	})
+	if err != nil {
+		return 0, err
 	}
 	counted, began := make([]int, len(all)), time.Now()
 	err = scan(ctx, func(ids []session.ID) error {
@@ -168,6 +168,28 @@ func endEveryone(ctx context.Context, all []*Store, scan func(context.Context, f
 		ended += n
 	}
 	return ended, err
+}
+
+// togetherAtMost is how many shards of a cluster one operation is busy with at once.
+const togetherAtMost = 16
+
+// together calls f for each of all, some at a time.
+func together(all []*Store, f func(*Store) error) error {
+	if len(all) == 1 {
+		return f(all[0])
+	}
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	permits := make(chan struct{}, togetherAtMost)
+	for i, s := range all {
+		permits <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-permits }()
+			errs[i] = f(s)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // own returns those of ids that are of the shard of s.

@@ -25,12 +25,12 @@ func noteEnding(ctx context.Context, all []*Store) (done func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	stopped := make(chan struct{})
 	note := func() {
-		for _, s := range all {
-			_ = s.client.do(ctx, func(c boundConn) error {
+		_ = together(all, func(s *Store) error {
+			return s.client.do(ctx, func(c boundConn) error {
 				_, err := c.eval(endingScript, endingNoted.Milliseconds())
 				return err
 			})
-		}
+		})
 	}
 	note()
 	go func() {
