@@ -52,6 +52,11 @@ test: deps ## Run all tests on real servers, with the race detector
 	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 12m -skip '^TestInterleavings' ./...
 	go test -count=1 -p 1 -timeout 12m -run '^TestInterleavings' ./internal/store/...
 
+.PHONY: interleavings
+interleavings: deps ## Play all interleavings, those of a cluster too, in minutes
+	go test -count=1 -timeout 20m -run '^TestInterleavings' ./internal/store/sqldb
+	go test -count=1 -timeout 20m -run '^TestInterleavings' ./internal/store/redisdb -interleavings.every=1
+
 .PHONY: check
 check: ## Format, vet, staticcheck and the rules of the house
 	@unformatted=$$(gofmt -l cmd internal migrations web); \

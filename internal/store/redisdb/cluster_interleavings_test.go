@@ -2,6 +2,7 @@ package redisdb_test
 
 import (
 	"context"
+	"flag"
 	"strings"
 	"testing"
 
@@ -13,6 +14,10 @@ import (
 	"gatehouse/internal/testenv"
 	"gatehouse/internal/user"
 )
+
+// everyFlag is for whoever has two minutes. One server plays them all anyway, and
+// what is done there is the same.
+var everyFlag = flag.Int("interleavings.every", 5, "play one of this `many` combinations on a cluster")
 
 // The steps are what they are on a single server, of the one shard that everybody
 // in the play is in; and an end of everyone looks before and after its reading
@@ -53,6 +58,7 @@ func TestInterleavingsCluster(t *testing.T) {
 			must(t, err)
 			return redisdb.UnpackIDs(names)
 		},
+		Every: *everyFlag,
 		NewUser: func() user.ID {
 			for {
 				if u := user.NewID(); session.ShardOf(u) == shard {
