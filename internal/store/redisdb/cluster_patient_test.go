@@ -13,16 +13,24 @@ import (
 
 // patientStore asks again as a person would who is answered 503 because a slot is on
 // its way, or because the connections of its new master are still being opened. How
-// long that takes is the machine's business; then nothing has been done yet, so that
-// the answer is the same.
+// long that takes is the machine's business. To repeat is harmless (session.Store).
 type patientStore struct{ *redisdb.Store }
 
-func patiently(f func() error) (err error) {
+func patiently(f func() error) error {
+	return insist(f, func(err error) bool { return errors.Is(err, session.ErrUnavailable) })
+}
+
+// patientlyCounting is for what counts: once something may have been done, the next
+// try would find less to count.
+func patientlyCounting(f func() error) error {
+	return insist(f, func(err error) bool {
+		return errors.Is(err, session.ErrUnavailable) && (redisdb.IsMoving(err) || strings.Contains(err.Error(), "dial tcp"))
+	})
+}
+
+func insist(f func() error, again func(error) bool) error {
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		err = f()
-		undone := errors.Is(err, session.ErrUnavailable) &&
-			(redisdb.IsMoving(err) || strings.Contains(err.Error(), "dial tcp"))
-		if !undone || time.Now().After(deadline) {
+		if err := f(); !again(err) || time.Now().After(deadline) {
 			return err
 		}
 	}
@@ -55,7 +63,7 @@ func (s patientStore) Renew(ctx context.Context, old, next session.Session) erro
 }
 
 func (s patientStore) End(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
-	err = patiently(func() error {
+	err = patientlyCounting(func() error {
 		n, err := s.Store.End(ctx, ids, why, now)
 		ended += n
 		return err
@@ -64,7 +72,7 @@ func (s patientStore) End(ctx context.Context, ids []session.ID, why session.Why
 }
 
 func (s patientStore) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, keep session.ID, why session.Why, now time.Time) (ended int, err error) {
-	err = patiently(func() error {
+	err = patientlyCounting(func() error {
 		n, err := s.Store.EndUser(ctx, u, epoch, keep, why, now)
 		ended += n
 		return err
