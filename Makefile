@@ -44,12 +44,15 @@ deps: ## Install what the tests need, or say what is missing
 		exit 1; \
 	fi
 
-# The interleavings play one step at a time, so the race detector would only
-# cost them time.
+# Tests that hold the product to its time limits have the machine for themselves.
+# The interleavings play one step at a time, so the race detector would only cost
+# them time.
+ALONE = /cmd/|/internal/(bench|store/redisdb)$$
 .PHONY: test
 test: deps ## Run all tests on real servers, with the race detector
 	CGO_ENABLED=1 go build -race ./...
-	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 12m -skip '^TestInterleavings' ./...
+	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 12m -skip '^TestInterleavings' $$(go list ./... | grep -E '$(ALONE)')
+	CGO_ENABLED=1 go test -race -count=1 -p 2 -timeout 12m -skip '^TestInterleavings' $$(go list ./... | grep -vE '$(ALONE)')
 	go test -count=1 -p 1 -timeout 12m -run '^TestInterleavings' ./internal/store/...
 
 .PHONY: interleavings
