@@ -43,6 +43,12 @@ func (s *Store) find(ctx context.Context, id session.ID) (session.Session, error
 		return session.Session{}, errEnded
 	}
 	found, err := decodeRecord(id, q.record)
+	if errors.Is(err, errAnother) {
+		// Somebody else's answer, or the server has it so. Which of the two is told
+		// by a connection that nobody else has; this one is not asked again.
+		q.distrust()
+		return s.findAlone(ctx, id)
+	}
 	found.Data = bytes.Clone(found.Data) // the rest is a copy already
 	return found, err
 }

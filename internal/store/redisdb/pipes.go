@@ -70,6 +70,7 @@ func (c *client) put(ctx context.Context, q *question, about shardSet) (*questio
 			err = errBehind
 		}
 		if err == nil {
+			q.from = p
 			if err = p.ask(q); errors.Is(err, errRetired) {
 				c.pipes.drop(p)
 				q.err = nil

@@ -22,6 +22,16 @@ type question struct {
 	any   bool
 	reply any
 	err   error
+	// from is the pipe that has answered; nil if it was another connection.
+	from *pipe
+}
+
+// distrust has nobody ask any more where q was answered, and those who wait there
+// be told that there is no answer.
+func (q *question) distrust() {
+	if q.from != nil {
+		q.from.fail(errAnother)
+	}
 }
 
 // kept are questions for the next ones who ask.
@@ -42,7 +52,7 @@ func (q *question) free() {
 	if cap(q.record) > maxKeptRecord || cap(q.text) > maxKeptRecord {
 		return
 	}
-	q.text, q.record, q.found, q.any, q.reply, q.err = q.text[:0], q.record[:0], false, false, nil, nil
+	q.text, q.record, q.found, q.any, q.reply, q.err, q.from = q.text[:0], q.record[:0], false, false, nil, nil, nil
 	kept.Put(q)
 }
 

@@ -1,6 +1,7 @@
 package redisdb
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -21,10 +22,13 @@ import (
 //	20  6  absolute deadline, Unix ms
 //	26  2  offset of the data
 //	28  1  length of the user id, then the user id (keys.go)
-//	       then: flags, began (6, Unix ms), username and IP, each with a length
-//	       byte in front, browser and OS (names.go); the client like the username
-//	       if the flags say so; the refresh state (92, session.AppendRefresh) of
-//	       a bearer session; then the data
+//	       then: flags, the last 2 of the session id, began (6, Unix ms), username
+//	       and IP, each with a length byte in front, browser and OS (names.go); the
+//	       client like the username if the flags say so; the refresh state (92,
+//	       session.AppendRefresh) of a bearer session; then the data
+//
+// That a record names its session, as far as two bytes do, is for the one who asks
+// on a connection with many others (find.go).
 //
 // What only some sessions have costs the others nothing. A program that does not
 // know a flag takes such a record for unreadable, which costs that one log-in
@@ -77,6 +81,7 @@ func encodeRecord(s session.Session) []byte {
 		flags |= flagClient
 	}
 	b = append(b, flags)
+	b = appendTail(b, s.ID)
 	b = append(b, make([]byte, timeBytes)...)
 	putUint(b[len(b)-timeBytes:], uint64(s.Began.UnixMilli()))
 	b = appendShort(b, s.Username)
@@ -92,6 +97,18 @@ func encodeRecord(s session.Session) []byte {
 	binary.BigEndian.PutUint16(b[offsetAt:], uint16(len(b)))
 	return append(b, s.Data...)
 }
+
+// tailBytes is how much of its session's id a record has.
+const tailBytes = 2
+
+func appendTail(b []byte, id session.ID) []byte {
+	sum, _ := id.Sum() // of what is no id it is nothing
+	return append(b, sum[len(sum)-tailBytes:]...)
+}
+
+// errAnother: the record is that of another session. It wraps
+// session.ErrUnreadable: under the key of this one it is no record.
+var errAnother = fmt.Errorf("%w: it is of another session", session.ErrUnreadable)
 
 // timeBytes is what a time takes, in ms since 1970 and for some 4,000 years.
 const timeBytes = 6
@@ -117,7 +134,8 @@ func appendShort(b []byte, s string) []byte {
 }
 
 // decodeRecord is the inverse. session.ErrUnreadable if any byte in front of
-// the data is not as this version writes it.
+// the data is not as this version writes it; errAnother if it is as this version
+// writes it of another session.
 func decodeRecord(id session.ID, b []byte) (session.Session, error) {
 	if len(b) < headLength || b[0] != recordVersion {
 		return session.Session{}, fmt.Errorf("%w: not a version %d record", session.ErrUnreadable, recordVersion)
@@ -144,6 +162,7 @@ func decodeRecord(id session.ID, b []byte) (session.Session, error) {
 	r := newFields(b[userAt:offset])
 	s.User = unpackUser(r.short())
 	flags := r.take(1)
+	tail := r.take(tailBytes)
 	began := r.take(timeBytes)
 	s.Username = r.short()
 	ip := r.short()
@@ -161,6 +180,10 @@ func decodeRecord(id session.ID, b []byte) (session.Session, error) {
 	}
 	if r.bad || len(r.b) > 0 || flags[0]&^flagsKnown != 0 || s.User == "" || idle == 0 || idle > maxIdleMillis {
 		return session.Session{}, fmt.Errorf("%w: damaged fields", session.ErrUnreadable)
+	}
+	var want [tailBytes]byte
+	if !bytes.Equal(tail, appendTail(want[:0], id)) {
+		return session.Session{}, errAnother
 	}
 	if flags[0]&flagAdmin != 0 {
 		s.Role = user.RoleAdmin

@@ -48,8 +48,8 @@ func TestRecordRoundTrip(t *testing.T) {
 
 // written is sample, of a user with another id, as it was written when this
 // version of the record began: sessions outlive programs.
-const written = "02" + "00000003" + "00011170" + "01a0c45156db" + "000036ee80" + "01a0c6e39a7b" + "0041" +
-	"10d35db7e39ebbf3d69b71d79f8218a39f" + "03" + "01a0c4506c7b" +
+const written = "02" + "00000003" + "00011170" + "01a0c45156db" + "000036ee80" + "01a0c6e39a7b" + "0043" +
+	"10d35db7e39ebbf3d69b71d79f8218a39f" + "03" + "3dd8" + "01a0c4506c7b" +
 	"05616c696365" + "04c0000207" + "80" + "97" + "64617461"
 
 func TestRecordStaysReadable(t *testing.T) {
@@ -65,6 +65,15 @@ func TestRecordStaysReadable(t *testing.T) {
 	}
 	if again := encodeRecord(want); !bytes.Equal(again, old) {
 		t.Errorf("written now %x\nwritten before %x", again, old)
+	}
+}
+
+// What is stored under the key of one session is not taken for another.
+func TestRecordOfAnotherSession(t *testing.T) {
+	for _, s := range []session.Session{sample(), bearer()} {
+		if got, err := decodeRecord(session.IDOf("u"), encodeRecord(s)); !errors.Is(err, errAnother) || !errors.Is(err, session.ErrUnreadable) {
+			t.Errorf("%s: got %+v, %v, want errAnother", s.Carrier, got, err)
+		}
 	}
 }
 
