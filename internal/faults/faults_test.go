@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strings"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
