@@ -125,9 +125,13 @@ func TestBearerAttackForgedTokens(t *testing.T) {
 			t.Fatal(name)
 		}
 	}
+	other := "A"
+	if h.refresh[100] == 'A' { // as in one of 64
+		other = "B"
+	}
 	for name, refresh := range map[string]string{
 		"an access token": h.access, "nothing": "", "the token of a cookie": browser.cookies["__Host-session"].Value,
-		"a session id": string(h.id), "flipped": h.refresh[:100] + "A" + h.refresh[101:], "long": strings.Repeat("A", 60_000),
+		"a session id": string(h.id), "flipped": h.refresh[:100] + other + h.refresh[101:], "long": strings.Repeat("A", 60_000),
 	} {
 		a := h.spend(refresh).problem(401, "refresh-token")
 		if t.Failed() {
