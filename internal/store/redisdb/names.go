@@ -31,7 +31,7 @@ func appendName(b []byte, s string) []byte {
 
 // name takes one off the front.
 func (f *fields) name() string {
-	if len(f.b) > 0 && f.b[0] >= firstName {
+	if !f.bad && len(f.b) > 0 && f.b[0] >= firstName {
 		n := int(f.take(1)[0]) - firstName
 		if n < len(names) {
 			return names[n]
