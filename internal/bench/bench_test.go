@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatehouse/internal/measure"
 )
 
 var (
@@ -95,7 +97,7 @@ func TestBench(t *testing.T) {
 	}
 	report := newReport(t, r)
 	for n := range r.rounds {
-		say("round %d of %d, load average %s", n+1, r.rounds, loadAverage())
+		say("round %d of %d, load average %s", n+1, r.rounds, measure.LoadAverage())
 		for _, s := range stands {
 			s.renewTokens(t, r.tokens)
 		}
@@ -106,7 +108,7 @@ func TestBench(t *testing.T) {
 	}
 	report.judge()
 	report.Took = time.Since(began)
-	report.LoadAverage = loadAverage()
+	report.LoadAverage = measure.LoadAverage()
 	if *roundFlag == "short" {
 		checkCounts(t, report)
 	}

@@ -3,7 +3,6 @@ package bench
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -42,26 +41,14 @@ const floodBegins = time.Second
 
 // serveFlood is the main program of roleFlood.
 func serveFlood(in io.Reader, out io.Writer) error {
-	orders, answers := json.NewDecoder(in), json.NewEncoder(out)
 	g := generator{files: map[string][]string{}}
-	for {
-		var o floodOrder
-		if err := orders.Decode(&o); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		got, err := g.flood(o, func() error {
-			var stop bool
-			return orders.Decode(&stop)
-		})
+	return obey(in, json.NewEncoder(out), func(o floodOrder, told func() error) any {
+		got, err := g.flood(o, told)
 		if err != nil {
-			got = Flooded{Error: err.Error()}
+			return Flooded{Error: err.Error()}
 		}
-		if err := answers.Encode(got); err != nil {
-			return err
-		}
-	}
+		return got
+	})
 }
 
 func (g *generator) flood(o floodOrder, stopped func() error) (Flooded, error) {

@@ -60,26 +60,38 @@ const commonHeaders = "Host: localhost\r\nUser-Agent: Mozilla/5.0 (Windows NT 10
 
 // serveLoad is the load generator's main program.
 func serveLoad(in io.Reader, out io.Writer) error {
-	orders, answers := json.NewDecoder(in), json.NewEncoder(out)
 	g := generator{files: map[string][]string{}, next: map[string]*atomic.Uint64{}}
+	answers := json.NewEncoder(out)
+	return obey(in, answers, func(o order, told func() error) any {
+		result, err := g.run(o, func() error {
+			if err := answers.Encode(outcome{}); err != nil { // warm
+				return err
+			}
+			return told()
+		})
+		if err != nil {
+			return outcome{Error: err.Error()}
+		}
+		return result
+	})
+}
+
+// obey carries out orders, a line of JSON each, until there are none left, and
+// answers each. told waits for the word that comes during one.
+func obey[Order any](in io.Reader, answers *json.Encoder, carryOut func(o Order, told func() error) any) error {
+	orders := json.NewDecoder(in)
+	told := func() error {
+		var word bool
+		return orders.Decode(&word)
+	}
 	for {
-		var o order
+		var o Order
 		if err := orders.Decode(&o); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		result, err := g.run(o, func() error {
-			if err := answers.Encode(outcome{}); err != nil { // warm
-				return err
-			}
-			var goOn bool
-			return orders.Decode(&goOn)
-		})
-		if err != nil {
-			result = outcome{Error: err.Error()}
-		}
-		if err := answers.Encode(result); err != nil {
+		if err := answers.Encode(carryOut(o, told)); err != nil {
 			return err
 		}
 	}
@@ -270,11 +282,27 @@ func (c *client) answer() (status int, err error) {
 	return status, err
 }
 
-// load is the running load generator, seen from the bench.
-type load struct {
+// helper is this test binary in a role, seen from the bench.
+type helper struct {
 	orders  *json.Encoder
 	answers *json.Decoder
 }
+
+// asHelper starts cmd, which is this test binary, in that role.
+func asHelper(t testing.TB, cmd *exec.Cmd, role string) helper {
+	t.Helper()
+	cmd.Env, cmd.Stderr = []string{roleEnv + "=" + role}, os.Stderr
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() { in.Close(); waitOrKill(cmd) })
+	return helper{orders: json.NewEncoder(in), answers: json.NewDecoder(out)}
+}
+
+// load is the running load generator, seen from the bench.
+type load struct{ helper }
 
 func startLoad(t testing.TB, core int) *load {
 	t.Helper()
@@ -282,14 +310,7 @@ func startLoad(t testing.TB, core int) *load {
 	must(t, err)
 	cmd, err := pinned(core, self, testenv.TempDir(t))
 	must(t, err)
-	cmd.Env, cmd.Stderr = []string{roleEnv + "=" + roleLoad}, os.Stderr
-	in, err := cmd.StdinPipe()
-	must(t, err)
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	t.Cleanup(func() { in.Close(); waitOrKill(cmd) })
-	return &load{orders: json.NewEncoder(in), answers: json.NewDecoder(out)}
+	return &load{asHelper(t, cmd, roleLoad)}
 }
 
 // waitOrKill waits for a process that has been told to end.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/measure"
 	"gatehouse/internal/testenv"
 )
 
@@ -126,7 +127,7 @@ func TestNeighbours(t *testing.T) {
 		}
 	}
 	report.Took = time.Since(began)
-	report.Machine.LoadAverage = loadAverage()
+	report.Machine.LoadAverage = measure.LoadAverage()
 	fmt.Print(report)
 	if *jsonFlag != "" {
 		must(t, os.WriteFile(*jsonFlag, report.json(), 0o644))
@@ -152,7 +153,7 @@ func chosenNeighbours(embedded bool) (some []neighbour) {
 func (b *block) disturb(one neighbour) (*Disturbance, error) {
 	d := &Disturbance{Name: one.name}
 	for i := range b.n.pairs {
-		tell("%s, %d of %d, load average %s", one.name, i+1, b.n.pairs, loadAverage())
+		tell("%s, %d of %d, load average %s", one.name, i+1, b.n.pairs, measure.LoadAverage())
 		for try := 1; ; try++ {
 			if want := b.wants(i); one.needs && b.crowd < want {
 				b.fill(want - b.crowd)
@@ -320,26 +321,14 @@ func (b *block) ends(body map[string]any) (func() (string, error), error) {
 	return did(fmt.Sprintf("%d in %v", n, took.Round(time.Millisecond)), err)
 }
 
-// helper is this test binary in a role, seen from the bench.
-type helper struct {
-	orders  *json.Encoder
-	answers *json.Decoder
-}
-
-// startHelper starts it with that niceness.
+// startHelper starts this test binary in a role, with that niceness.
 func startHelper(t testing.TB, role string, nice int) *helper {
 	t.Helper()
 	self, err := os.Executable()
 	must(t, err)
 	cmd := exec.Command("nice", "-n", fmt.Sprint(nice), self, testenv.TempDir(t))
-	cmd.Env, cmd.Stderr = []string{roleEnv + "=" + role}, os.Stderr
-	in, err := cmd.StdinPipe()
-	must(t, err)
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	t.Cleanup(func() { in.Close(); waitOrKill(cmd) })
-	return &helper{orders: json.NewEncoder(in), answers: json.NewDecoder(out)}
+	h := asHelper(t, cmd, role)
+	return &h
 }
 
 // start lets the helper carry out an order until stop, which reads what came of

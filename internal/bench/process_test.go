@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"testing"
 	"time"
 
@@ -25,8 +24,6 @@ type server struct {
 	socket string // of its probe
 }
 
-var greeting = regexp.MustCompile(`is listening on (\S+):`)
-
 // startServer runs argv on a core until the test is over and waits until it
 // listens. The folder dir has to be among argv: testenv finds by it what is left
 // should the tests be killed.
@@ -38,42 +35,15 @@ func startServer(t testing.TB, core int, dir string, env []string, argv ...strin
 	if err := os.Remove(s.socket); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a server killed here before
 		t.Fatal(err)
 	}
-	out, err := os.Create(filepath.Join(dir, "stdout"))
-	must(t, err)
-	defer out.Close()
-	log, err := os.Create(filepath.Join(dir, "log"))
-	must(t, err)
-	defer log.Close()
 	cmd.Env = append(env, probe.SocketEnv+"="+s.socket)
 	if *profileFlag != "" {
 		cmd.Env = append(cmd.Env, probe.FineEnv+"=1")
 	}
-	cmd.Stdout, cmd.Stderr = out, log
-	must(t, cmd.Start())
-	ended := make(chan struct{})
-	go func() {
-		cmd.Wait() // killed, as a rule
-		close(ended)
-	}()
-	t.Cleanup(func() { cmd.Process.Kill(); <-ended })
-	s.pid = cmd.Process.Pid // taskset becomes what it starts
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		text, err := os.ReadFile(out.Name())
-		must(t, err)
-		if found := greeting.FindStringSubmatch(string(text)); found != nil {
-			s.addr = found[1]
-			return s
-		}
-		select {
-		case <-ended:
-			deadline = time.Time{}
-		default:
-		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log.Name())
-			t.Fatalf("%s does not listen:\n%s", argv[0], text)
-		}
-	}
+	addr, stop, err := measure.Start(cmd, dir)
+	t.Cleanup(stop)
+	must(t, err)
+	s.addr, s.pid = addr, cmd.Process.Pid // taskset becomes what it starts
+	return s
 }
 
 // ask sends a line to the probe in s and returns its answer.

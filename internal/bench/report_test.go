@@ -168,13 +168,3 @@ func readReport(t testing.TB, file string) *Report {
 	must(t, json.Unmarshal(b, &r))
 	return &r
 }
-
-// loadAverage is what else the machine does, as it says itself.
-func loadAverage() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	one, _, _ := strings.Cut(string(text), " ")
-	return one
-}

@@ -3,7 +3,6 @@ package bench
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -48,26 +47,14 @@ type watchOrder struct {
 
 // serveWatch is the main program of roleWatch.
 func serveWatch(in io.Reader, out io.Writer) error {
-	orders, answers := json.NewDecoder(in), json.NewEncoder(out)
 	g := generator{files: map[string][]string{}}
-	for {
-		var o watchOrder
-		if err := orders.Decode(&o); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		seen, err := g.watch(o, func() error {
-			var stop bool
-			return orders.Decode(&stop)
-		})
+	return obey(in, json.NewEncoder(out), func(o watchOrder, told func() error) any {
+		seen, err := g.watch(o, told)
 		if err != nil {
-			seen = Watched{Error: err.Error()}
+			return Watched{Error: err.Error()}
 		}
-		if err := answers.Encode(seen); err != nil {
-			return err
-		}
-	}
+		return seen
+	})
 }
 
 func (g *generator) watch(o watchOrder, stopped func() error) (Watched, error) {

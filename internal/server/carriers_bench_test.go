@@ -20,6 +20,21 @@ type oneRecord struct {
 
 func (o oneRecord) Find(context.Context, session.ID) (session.Session, error) { return o.record, nil }
 
+// bothCarriers makes an account of that role, with a session in a browser and one
+// of a client, and an access token for that.
+func (w *world) bothCarriers(b *testing.B, role user.Role) (browser *client, cookie, bearer session.Session, access string) {
+	ctx := context.Background()
+	u := w.account("alice", role)
+	browser = w.loggedIn("alice")
+	cookie, err := w.Sessions.Check(ctx, browser.session())
+	must(b, err)
+	bearer, _, err = w.Sessions.StartBearer(ctx, session.New{User: u})
+	must(b, err)
+	access, _, err = w.Issuer.Issue(bearer)
+	must(b, err)
+	return browser, cookie, bearer, access
+}
+
 // BenchmarkCarriers: what it costs to find out whose a request is, by each
 // carrier, and what each adds to the request. "Without a store" leaves out what
 // both ask of it, so that the difference can be seen; "signature" verifies each
@@ -27,15 +42,8 @@ func (o oneRecord) Find(context.Context, session.ID) (session.Session, error) { 
 // ends.
 func BenchmarkCarriers(b *testing.B) {
 	w := newWorld(b)
-	u := w.account("alice", user.RoleUser)
 	ctx := context.Background()
-	browser := w.loggedIn("alice")
-	cookie, err := w.Sessions.Check(ctx, browser.session())
-	must(b, err)
-	bearer, _, err := w.Sessions.StartBearer(ctx, session.New{User: u})
-	must(b, err)
-	access, _, err := w.Issuer.Issue(bearer)
-	must(b, err)
+	browser, cookie, bearer, access := w.bothCarriers(b, user.RoleUser)
 	forgetful, err := token.NewVerifier(w.Keyring, parties, 0)
 	must(b, err)
 	whole, remembering := w.Sessions, w.Verifier

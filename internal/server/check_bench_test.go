@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -28,15 +27,7 @@ func (w *wireWriter) WriteHeader(status int)      { w.status, w.sent = status, w
 // all that stands in front of the routes, the log line, and finding out who it is.
 func BenchmarkCheck(b *testing.B) {
 	w := newWorld(b, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(io.Discard, nil)) })
-	u := w.account("alice", user.RoleAdmin)
-	ctx := context.Background()
-	browser := w.loggedIn("alice")
-	cookie, err := w.Sessions.Check(ctx, browser.session())
-	must(b, err)
-	bearer, _, err := w.Sessions.StartBearer(ctx, session.New{User: u})
-	must(b, err)
-	access, _, err := w.Issuer.Issue(bearer)
-	must(b, err)
+	browser, cookie, bearer, access := w.bothCarriers(b, user.RoleAdmin)
 	run := func(name, path string, status int, record session.Session, header, value string, verifier *token.Verifier) {
 		b.Run(name, func(b *testing.B) {
 			w.Server.Verifier = verifier

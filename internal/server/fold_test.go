@@ -24,11 +24,7 @@ func unfolded(t *testing.T, v *views, assets *static, lang, name string) *templa
 func TestFoldChangesNothing(t *testing.T) {
 	v, assets := testViews(t)
 	for lang, text := range v.translators {
-		list := samples(text)
-		for name, empty := range pages {
-			list = append(list, sample{"empty " + name, name, empty})
-		}
-		for _, s := range list {
+		for _, s := range everySample(text) {
 			var got, want bytes.Buffer
 			must(t, v.templates[lang][s.name].ExecuteTemplate(&got, "layout.html", s.page))
 			must(t, unfolded(t, v, assets, lang, s.name).ExecuteTemplate(&want, "layout.html", s.page))

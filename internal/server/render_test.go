@@ -47,11 +47,7 @@ func webDir(t testing.TB, dir string) fs.FS {
 func TestRenderEveryPage(t *testing.T) {
 	v, _ := testViews(t)
 	for lang, text := range v.translators {
-		list := samples(text)
-		for name, empty := range pages {
-			list = append(list, sample{"empty " + name, name, empty})
-		}
-		for _, s := range list {
+		for _, s := range everySample(text) {
 			t.Run(lang+" "+s.id, func(t *testing.T) {
 				w := httptest.NewRecorder()
 				if err := v.render(w, http.StatusTeapot, s.name, s.page); err != nil {

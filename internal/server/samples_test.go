@@ -32,6 +32,15 @@ func picks(devices []DeviceRow, first int) (rows []LimitRow) {
 	return rows
 }
 
+// everySample returns them, and every page without anything in it.
+func everySample(t *translator) []sample {
+	list := samples(t)
+	for name, empty := range pages {
+		list = append(list, sample{"empty " + name, name, empty})
+	}
+	return list
+}
+
 // samples returns every page in every state worth seeing.
 func samples(t *translator) []sample {
 	base := func(path string, section Section) Base {

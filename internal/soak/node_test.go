@@ -5,12 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+
 	"strings"
 	"testing"
 	"time"
 
 	"gatehouse/internal/bench/probe"
+	"gatehouse/internal/measure"
 	"gatehouse/internal/testenv"
 )
 
@@ -26,49 +27,20 @@ type node struct {
 	log    string // file
 }
 
-var greeting = regexp.MustCompile(`is listening on (\S+):`)
-
 // startNode starts a node and waits until it listens.
 func startNode(t testing.TB, bin, name string, env []string) *node {
 	t.Helper()
 	dir := testenv.TempDir(t)
-	n := &node{name: name, socket: filepath.Join(dir, "probe"), log: filepath.Join(dir, "log")}
-	out, err := os.Create(filepath.Join(dir, "stdout"))
-	must(t, err)
-	defer out.Close()
-	log, err := os.Create(n.log)
-	must(t, err)
-	defer log.Close()
+	n := &node{name: name, socket: filepath.Join(dir, "probe"), log: filepath.Join(dir, measure.LogFile)}
 	// The folder is an argument so that testenv, should the tests be killed,
 	// finds the process by it.
 	cmd := exec.Command(bin, "serve", "--data-dir="+dir)
 	cmd.Env = append(env, probe.SocketEnv+"="+n.socket)
-	cmd.Stdout, cmd.Stderr = out, log
-	must(t, cmd.Start())
-	ended := make(chan struct{})
-	go func() {
-		cmd.Wait() // killed, as a rule
-		close(ended)
-	}()
-	t.Cleanup(func() { cmd.Process.Kill(); <-ended })
-	n.pid = cmd.Process.Pid
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		text, err := os.ReadFile(out.Name())
-		must(t, err)
-		if found := greeting.FindStringSubmatch(string(text)); found != nil {
-			n.url = "http://" + found[1]
-			return n
-		}
-		select {
-		case <-ended:
-			deadline = time.Time{}
-		default:
-		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(n.log)
-			t.Fatalf("%s does not listen:\n%s", name, text)
-		}
-	}
+	addr, stop, err := measure.Start(cmd, dir)
+	t.Cleanup(stop)
+	must(t, err)
+	n.pid, n.url = cmd.Process.Pid, "http://"+addr
+	return n
 }
 
 // held is what a node holds at a moment.

@@ -97,7 +97,7 @@ func (s *stand) soak(length, warm time.Duration) (wrong []string) {
 		wrong = append(wrong, fmt.Sprintf("%d of %d answers were 503: the machine is too busy for a soak", s.tally.unavailable, s.tally.requests))
 	}
 	say("\nGatehouse soak: %s sessions, 2 nodes for %v, %d cores, %s, load average %s\n\n%s\n%s\nRedis at the end: %+v\nwhen all had expired: %+v",
-		measure.Count(s.sessions), length, runtime.NumCPU(), runtime.Version(), loadAverage(), s.tally.table(length), table, sound, after)
+		measure.Count(s.sessions), length, runtime.NumCPU(), runtime.Version(), measure.LoadAverage(), s.tally.table(length), table, sound, after)
 	return wrong
 }
 
@@ -341,14 +341,4 @@ func say(format string, args ...any) {
 	if *timeFlag > 0 || testing.Verbose() {
 		fmt.Fprintf(os.Stderr, format+"\n", args...)
 	}
-}
-
-// loadAverage is what else the machine does, as it says itself.
-func loadAverage() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	one, _, _ := strings.Cut(string(text), " ")
-	return one
 }

@@ -52,7 +52,8 @@ func (m *mover) halt() {
 	<-m.stopped
 }
 
-// moveOn moves a slot to another master, a key at a time.
+// moveOn moves a slot to another master: a key at a time at first, then by handfuls,
+// for the tombstones of a long test would keep one slot open for seconds.
 func moveOn(c *testenv.Cluster, slot int) error {
 	from := c.Owner(slot)
 	var to *testenv.RedisProc
@@ -64,8 +65,11 @@ func moveOn(c *testenv.Cluster, slot int) error {
 	if err := c.BeginMove(slot, from, to); err != nil {
 		return err
 	}
-	for {
-		n, err := c.MoveKeys(slot, from, to, 1)
+	for moved, handful := 0, 1; ; moved++ {
+		if moved == 30 {
+			handful = 50
+		}
+		n, err := c.MoveKeys(slot, from, to, handful)
 		if err != nil {
 			return err
 		}

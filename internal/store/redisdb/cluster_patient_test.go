@@ -85,6 +85,23 @@ func (s patientStore) EndAll(ctx context.Context, epoch user.Epoch, why session.
 	return ended, err
 }
 
+func (s patientStore) Scan(ctx context.Context, now time.Time, fn func(session.Session) error) (err error) {
+	var all []session.Session
+	err = patiently(func() error {
+		all = nil
+		return s.Store.Scan(ctx, now, func(one session.Session) error { all = append(all, one); return nil })
+	})
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		if err := fn(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s patientStore) ListUser(ctx context.Context, u user.ID, now time.Time) (list []session.Session, err error) {
 	err = patiently(func() error { list, err = s.Store.ListUser(ctx, u, now); return err })
 	return list, err

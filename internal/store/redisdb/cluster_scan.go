@@ -2,6 +2,7 @@ package redisdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 	"time"
@@ -16,6 +17,16 @@ const (
 	// scanPause is between two of them.
 	scanPause = 50 * time.Millisecond
 )
+
+// awayError is from who reads what a scan has found: the sessions of some shards
+// cannot be had, those of the others have been.
+type awayError struct {
+	shards shardSet
+	error
+}
+
+// Unwrap returns the reason.
+func (e awayError) Unwrap() error { return e.error }
 
 // scan calls fn after each step, which looks at about count keys, with the keys that
 // pattern matches on all masters, of every shard; some may come twice. A shard that
@@ -58,12 +69,14 @@ func (c *cluster) scan(ctx context.Context, pattern string, count int, fn func([
 }
 
 // scan calls fn with the keys of those of left that are on s, and returns which of
-// them were there all the time.
+// them were there all the time, and why others were not, if that is known. A shard
+// that fn finds away does not keep the others from being read.
 func (s *server) scan(ctx context.Context, pattern string, count int, left shardSet, fn func([]string) error) (done shardSet, err error) {
 	name, here, err := s.standing(ctx, left)
 	if err != nil || here == 0 {
 		return 0, err
 	}
+	var away awayError
 	kind := len(pattern) - len("*")
 	err = scanServer(ctx, s.client.do, pattern, count, func(keys []string) error {
 		var some []string
@@ -72,7 +85,12 @@ func (s *server) scan(ctx context.Context, pattern string, count int, left shard
 				some = append(some, key)
 			}
 		}
-		return fn(some)
+		err := fn(some)
+		if errors.As(err, &away) && here&^away.shards != 0 {
+			here &^= away.shards
+			return nil
+		}
+		return err
 	})
 	if err != nil {
 		return 0, err
@@ -81,7 +99,7 @@ func (s *server) scan(ctx context.Context, pattern string, count int, left shard
 	if err != nil || after != name {
 		return 0, err
 	}
-	return still, nil
+	return still, away.error
 }
 
 // standing returns the name of the server, and which of the shards are there.

@@ -109,6 +109,19 @@ func (i *inspector) ask(ctx context.Context, commands ...[]any) (replies []any, 
 	return replies, err
 }
 
+// recordsOf returns the records of the sessions, nil for one that has none.
+func (i *inspector) recordsOf(ctx context.Context, ids []session.ID) ([][]byte, error) {
+	get := []any{"MGET"}
+	for _, id := range ids {
+		get = append(get, i.store.keys.session(id))
+	}
+	replies, err := i.ask(ctx, get)
+	if err != nil {
+		return nil, err
+	}
+	return redis.ByteSlices(replies[0], nil)
+}
+
 // entry is what an index says of a session.
 type entry struct {
 	key  string
@@ -159,15 +172,11 @@ func (i *inspector) indexes(ctx context.Context, keys []string) error {
 
 // entries looks at entries of indexes.
 func (i *inspector) entries(ctx context.Context, entries []entry) error {
-	get := []any{"MGET"}
-	for _, e := range entries {
-		get = append(get, i.store.keys.session(e.id))
+	ids := make([]session.ID, len(entries))
+	for n, e := range entries {
+		ids[n] = e.id
 	}
-	replies, err := i.ask(ctx, get)
-	if err != nil {
-		return err
-	}
-	records, err := redis.ByteSlices(replies[0], nil)
+	records, err := i.recordsOf(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -291,15 +300,7 @@ func (i *inspector) key(key string, expires bool) {
 
 // records looks at sessions, some of which may have ended by now.
 func (i *inspector) records(ctx context.Context, ids []session.ID) error {
-	get := []any{"MGET"}
-	for _, id := range ids {
-		get = append(get, i.store.keys.session(id))
-	}
-	replies, err := i.ask(ctx, get)
-	if err != nil {
-		return err
-	}
-	records, err := redis.ByteSlices(replies[0], nil)
+	records, err := i.recordsOf(ctx, ids)
 	if err != nil {
 		return err
 	}

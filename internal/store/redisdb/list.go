@@ -59,13 +59,17 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 	seen := map[[16]byte]struct{}{}
 	return s.scanIDs(ctx, func(ids []session.ID) error {
 		var found []session.Session
+		var away awayError
 		for _, one := range s.each() {
 			own := one.own(ids)
 			if len(own) == 0 {
 				continue
 			}
 			some, _, err := one.read(ctx, own, now)
-			if err != nil {
+			switch {
+			case isUnavailable(err):
+				away = awayError{away.shards | one.bit(), err}
+			case err != nil:
 				return err
 			}
 			found = append(found, some...)
@@ -80,6 +84,9 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 			if err := fn(f); err != nil {
 				return err
 			}
+		}
+		if away.shards != 0 {
+			return away
 		}
 		return nil
 	})

@@ -71,11 +71,7 @@ func TestI5_Failover(t *testing.T) {
 				}
 				time.Sleep(5 * time.Millisecond)
 			}
-			away := time.Since(promoted)
-			t.Logf("in service %v after the promotion", away.Round(time.Millisecond))
-			if away > back {
-				t.Errorf("the service was away for %v after the promotion, the promise is %v", away, back)
-			}
+			g.backInTime(promoted)
 			for _, id := range ended {
 				g.wantEnded("ended before the failover", id)
 			}
@@ -84,20 +80,7 @@ func TestI5_Failover(t *testing.T) {
 
 			// The old master comes back, and for a while believes that it still is.
 			f.find(old)
-			for began := time.Now(); time.Since(began) < 3*time.Second || testenv.IsMaster(old.Addr()); time.Sleep(20 * time.Millisecond) {
-				if _, err := g.Check(context.Background(), fresh); err != nil && !errors.Is(err, session.ErrUnavailable) {
-					t.Fatalf("a session that began after the failover: %v", err)
-				}
-				if _, err := g.Check(context.Background(), live); err == nil {
-					t.Fatal("a session that ended after the failover is back with the old master")
-				}
-				if time.Since(began) > 30*time.Second {
-					t.Fatal("the old master does not become a replica")
-				}
-			}
-			g.wantAlive("began after the failover", fresh)
-			g.wantEnded("ended after the failover", live)
-			g.wantEnded("ended before the failover", ended[0])
+			g.oldMasterIsBack(old, fresh, live, ended[0])
 		})
 	}
 }
@@ -164,6 +147,43 @@ func TestSessionOfTheNewMasterAskedOfTheOld(t *testing.T) {
 		t.Errorf("the refresh token of a session that lives on the new master: %v", err)
 	}
 	g.wantAlive("refreshed", bearer.ID)
+}
+
+// backInTime notes how long after the promotion the service was away.
+func (g *gated) backInTime(promoted time.Time) {
+	g.t.Helper()
+	away := time.Since(promoted)
+	g.t.Logf("in service %v after the promotion", away.Round(time.Millisecond))
+	if away > back {
+		g.t.Errorf("the service was away for %v after the promotion, the promise is %v", away, back)
+	}
+}
+
+// oldMasterIsBack looks on while old, which for a while may believe that it is the
+// master still, becomes a replica: what began after the failover stays, what ended
+// after it or before stays ended.
+func (g *gated) oldMasterIsBack(old *testenv.RedisProc, fresh, after, before session.ID) {
+	g.t.Helper()
+	for began := time.Now(); time.Since(began) < 3*time.Second || testenv.IsMaster(old.Addr()); time.Sleep(20 * time.Millisecond) {
+		g.wantNotEnded("began after the failover", fresh)
+		if _, err := g.Check(context.Background(), after); err == nil {
+			g.t.Fatal("a session that ended after the failover is back with the old master")
+		}
+		if time.Since(began) > 30*time.Second {
+			g.t.Fatal("the old master does not become a replica")
+		}
+	}
+	g.wantAlive("began after the failover", fresh)
+	g.wantEnded("ended after the failover", after)
+	g.wantEnded("ended before the failover", before)
+}
+
+// wantNotEnded lets a session be unavailable.
+func (g *gated) wantNotEnded(what string, id session.ID) {
+	g.t.Helper()
+	if _, err := g.Check(context.Background(), id); err != nil && !errors.Is(err, session.ErrUnavailable) {
+		g.t.Fatalf("a live session %s: %v", what, err)
+	}
 }
 
 func (g *gated) startAs(u user.User, id session.ID) error {
