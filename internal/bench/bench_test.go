@@ -49,17 +49,20 @@ type round struct {
 	populations []population // the first with all rows
 	rounds      int
 	slice       time.Duration
-	clients     int
-	least       int // requests of each client in a slice: what counts rest on
-	tokens      int // access tokens that are used in turn
+	clients     int   // at the same time: a server that is busy
+	crowds      []int // the other numbers of clients that some rows are measured with
+	least       int   // requests of each client in a slice: what counts rest on
+	tokens      int   // access tokens that are used in turn
 }
 
 var rounds = map[string]round{
-	"short":   {populations: []population{{1, 1}, {6, 3}}, rounds: 1, slice: 20 * time.Millisecond, clients: 2, least: 100, tokens: 4000},
-	"quick":   {populations: []population{{1000, 1}}, rounds: 7, slice: 400 * time.Millisecond, clients: 8, least: 1, tokens: manyTokens},
-	"full":    {populations: []population{{1, 1}, {10_000, 1}, {10_000, 100}}, rounds: 7, slice: time.Second, clients: 8, least: 1, tokens: manyTokens},
-	"million": {populations: []population{{1, 1}, {10_000, 1}, {10_000, 100}, {1_000_000, 1}, {1_000_000, 100}}, rounds: 7, slice: time.Second, clients: 8, least: 1, tokens: manyTokens},
+	"short":   {populations: []population{{1, 1}, {6, 3}}, rounds: 1, slice: 20 * time.Millisecond, clients: 2, crowds: []int{1}, least: 100, tokens: 4000},
+	"quick":   {populations: []population{{1000, 1}}, rounds: 7, slice: 400 * time.Millisecond, clients: 32, crowds: crowds, least: 1, tokens: manyTokens},
+	"full":    {populations: []population{{1, 1}, {10_000, 1}, {10_000, 100}}, rounds: 7, slice: time.Second, clients: 32, crowds: crowds, least: 1, tokens: manyTokens},
+	"million": {populations: []population{{1, 1}, {10_000, 1}, {10_000, 100}, {1_000_000, 1}, {1_000_000, 100}}, rounds: 7, slice: time.Second, clients: 32, crowds: crowds, least: 1, tokens: manyTokens},
 }
+
+var crowds = []int{1, 8, 128}
 
 // TestBench measures every row in every population. In the short round it
 // proves that they all answer as they should and that the counts hold.
@@ -121,23 +124,31 @@ func TestBench(t *testing.T) {
 // measureRound measures each row once, beginning with another one each time.
 func measureRound(stands []*stand, l *load, r round, n int, report *Report) error {
 	type job struct {
-		stand *stand
-		row   row
+		stand   *stand
+		row     row
+		clients int
 	}
 	var jobs []job
 	for i, s := range stands {
 		for _, one := range chosen() {
 			if i == 0 || one.population {
-				jobs = append(jobs, job{s, one})
+				jobs = append(jobs, job{s, one, r.clients})
+			}
+		}
+	}
+	for _, crowd := range r.crowds {
+		for _, one := range chosen() {
+			if one.crowds {
+				jobs = append(jobs, job{stands[0], one, crowd})
 			}
 		}
 	}
 	got := make([]sample, len(jobs))
-	base := 0.0
+	base := map[int]float64{} // by clients
 	for i := range jobs {
 		i = (i + n*len(jobs)/r.rounds) % len(jobs)
 		o := jobs[i].row.order(jobs[i].stand)
-		o.Clients, o.Warm, o.For, o.Least = r.clients, r.slice/4, r.slice, r.least
+		o.Clients, o.Warm, o.For, o.Least = jobs[i].clients, r.slice/4, r.slice, r.least
 		if jobs[i].row.login { // each takes as long as thousands of the others
 			o.For *= 2
 			o.Least = 1
@@ -150,12 +161,13 @@ func measureRound(stands []*stand, l *load, r round, n int, report *Report) erro
 			return err
 		}
 		if jobs[i].row.name == reference {
-			base = got[i].ServerCPU
+			base[jobs[i].clients] = got[i].ServerCPU
 		}
 	}
 	for i, one := range got {
-		one.VsReference, one.BothVs = one.ServerCPU/base, (one.ServerCPU+one.StoreCPU)/base
-		report.add(jobs[i].row, jobs[i].stand, one)
+		reference := base[jobs[i].clients]
+		one.VsReference, one.BothVs = one.ServerCPU/reference, (one.ServerCPU+one.StoreCPU)/reference
+		report.add(jobs[i].row, jobs[i].stand, jobs[i].clients, one)
 	}
 	return nil
 }

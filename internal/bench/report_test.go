@@ -18,13 +18,14 @@ import (
 type Report struct {
 	Round       string
 	Rounds      int
-	Clients     int
+	Clients     int // at the same time, but for what is in Crowds
 	Cores       int
 	Go          string
 	Commit      string // as git describes it
 	LoadAverage string
 	Took        time.Duration
 	Rows        []*RowReport
+	Crowds      []*RowReport // some rows with other numbers of clients
 	Memory      []Memory
 	Targets     []Verdict
 }
@@ -33,6 +34,7 @@ type Report struct {
 type RowReport struct {
 	Row           string
 	Population    population
+	Clients       int
 	CarrierBytes  int
 	HasRedis      bool
 	Embedded      bool // the store is in the server's process
@@ -44,14 +46,18 @@ func newReport(t testing.TB, r round) *Report {
 	return &Report{Round: *roundFlag, Rounds: r.rounds, Clients: r.clients, Cores: runtime.NumCPU(), Go: runtime.Version(), Commit: commit(t)}
 }
 
-func (r *Report) add(of row, s *stand, one sample) {
-	for _, known := range r.Rows {
-		if known.Row == of.name && known.Population == s.population {
+func (r *Report) add(of row, s *stand, clients int, one sample) {
+	list := &r.Rows
+	if clients != r.Clients {
+		list = &r.Crowds
+	}
+	for _, known := range *list {
+		if known.Row == of.name && known.Population == s.population && known.Clients == clients {
 			known.Samples = append(known.Samples, one)
 			return
 		}
 	}
-	r.Rows = append(r.Rows, &RowReport{Row: of.name, Population: s.population, CarrierBytes: s.bytes[of.carrier],
+	*list = append(*list, &RowReport{Row: of.name, Population: s.population, Clients: clients, CarrierBytes: s.bytes[of.carrier],
 		HasRedis: of.redis, Embedded: of.embedded, HasPopulation: of.population, Samples: []sample{one}})
 }
 
@@ -103,15 +109,16 @@ func (r *Report) String() string {
 			population = row.Population.String()
 		}
 		table = append(table, []string{row.Row, population, row.spread(serverCPU).String(), row.spread(vsReference).String(),
-			onRedis(row.spread(func(s sample) float64 { return s.BothVs }).String()),
+			onRedis(row.spread(bothVs).String()),
 			onRedis(row.spread(func(s sample) float64 { return s.StoreCPU }).String()),
 			measure.Count(int(row.spread(func(s sample) float64 { return s.PerSecond }).median)),
 			med("%.0f", func(s sample) float64 { return s.P50 }), med("%.0f", func(s sample) float64 { return s.P99 }),
 			med("%.1f", func(s sample) float64 { return s.Allocs }), med("%.0f", func(s sample) float64 { return s.AllocBytes }),
-			onRedis(med("%.3f", func(s sample) float64 { return s.RoundTrips })), onRedis(med("%.3f", func(s sample) float64 { return s.Commands })),
+			onRedis(med("%.3f", ofRoundTrips)), onRedis(med("%.3f", func(s sample) float64 { return s.Commands })),
 			fmt.Sprint(row.CarrierBytes)})
 	}
 	measure.Table(&b, table)
+	b.WriteString(r.byCrowd())
 	for _, m := range r.Memory {
 		if m.Population.Sessions >= countedFrom {
 			fmt.Fprintf(&b, "\nBytes in Redis per session, %v: %.0f with the index, %.0f of scs + redisstore without one", m.Population, m.Ours, m.Stock)
@@ -121,10 +128,50 @@ func (r *Report) String() string {
 	return b.String()
 }
 
+// byCrowd returns what some rows cost by how many ask at the same time: they share
+// the system calls to Redis, and one who is alone has them alone.
+func (r *Report) byCrowd() string {
+	if len(r.Crowds) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nBy how many clients ask at the same time, × %s with as many\n\n", reference)
+	table := [][]string{{"", "clients", "server CPU µs", "×", "with store ×", "requests/s", "p50 µs", "round trips"}}
+	var names []string
+	for _, row := range r.Crowds {
+		if !slices.Contains(names, row.Row) {
+			names = append(names, row.Row)
+		}
+	}
+	for _, name := range names {
+		var all []*RowReport
+		for _, row := range slices.Concat(r.Rows, r.Crowds) {
+			if row.Row == name && row.Population == r.Crowds[0].Population {
+				all = append(all, row)
+			}
+		}
+		slices.SortFunc(all, func(a, b *RowReport) int { return a.Clients - b.Clients })
+		for _, row := range all {
+			both, trips := "–", "–"
+			if row.HasRedis {
+				both, trips = row.spread(bothVs).String(), fmt.Sprintf("%.3f", row.spread(ofRoundTrips).median)
+			}
+			table = append(table, []string{name, fmt.Sprint(row.Clients), row.spread(serverCPU).String(), row.spread(vsReference).String(), both,
+				measure.Count(int(row.spread(func(s sample) float64 { return s.PerSecond }).median)),
+				fmt.Sprintf("%.0f", row.spread(func(s sample) float64 { return s.P50 }).median), trips})
+		}
+	}
+	measure.Table(&b, table)
+	return b.String()
+}
+
 // compare returns how r differs from an older report, row by row.
 func (r *Report) compare(old *Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nCompared with commit %s (before → after, medians)\n\n", old.Commit)
+	if old.Clients != r.Clients {
+		fmt.Fprintf(&b, "That was with %d clients at the same time, this is with %d: what changed is not the product alone.\n\n", old.Clients, r.Clients)
+	}
 	table := [][]string{{"", "users × sessions", "× " + reference, "change", "allocs", "bytes", "round trips"}}
 	for _, now := range r.Rows {
 		i := slices.IndexFunc(old.Rows, func(was *RowReport) bool { return was.Row == now.Row && was.Population == now.Population })
@@ -138,7 +185,7 @@ func (r *Report) compare(old *Report) string {
 		change := now.spread(vsReference).median/was.spread(vsReference).median - 1
 		table = append(table, []string{now.Row, now.Population.String(), both("%.2f", vsReference), fmt.Sprintf("%+.0f %%", math.Round(100*change)),
 			both("%.1f", func(s sample) float64 { return s.Allocs }), both("%.0f", func(s sample) float64 { return s.AllocBytes }),
-			both("%.2f", func(s sample) float64 { return s.RoundTrips })})
+			both("%.2f", ofRoundTrips)})
 	}
 	measure.Table(&b, table)
 	return b.String()

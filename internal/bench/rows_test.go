@@ -15,6 +15,7 @@ type row struct {
 	population bool // what it costs could depend on how many sessions there are
 	inTurn     bool // the carriers are used one after the other
 	login      bool // sends log-in forms
+	crowds     bool // also measured with other numbers of clients
 }
 
 // reference is the row that the others are compared with.
@@ -34,12 +35,12 @@ const whoAmIPath = "/api/v1/me"
 // rows are what is measured, in the order of the table.
 var rows = []row{
 	{name: "empty handler", server: roleEmpty, path: "/"},
-	{name: reference, server: roleHS256, carrier: bearerHS256, path: "/"},
+	{name: reference, server: roleHS256, carrier: bearerHS256, path: "/", crowds: true},
 	{name: "JWT Ed25519", server: roleEd25519, carrier: bearerEd25519, path: "/"},
 	{name: "scs + redisstore", server: roleStock, carrier: cookieStock, path: "/", redis: true, population: true},
 	{name: "scs + redisstore, IdleTimeout", server: roleStockIdle, carrier: cookieStock, path: "/", redis: true, population: true},
-	{name: "check, Redis", server: ourRedis, carrier: cookieRedis, path: cheapest, status: http.StatusSeeOther, redis: true, population: true},
-	{name: "check, embedded", server: ourEmbedded, embedded: true, carrier: cookieEmbedded, path: cheapest, status: http.StatusSeeOther, population: true},
+	{name: "check, Redis", server: ourRedis, carrier: cookieRedis, path: cheapest, status: http.StatusSeeOther, redis: true, population: true, crowds: true},
+	{name: "check, embedded", server: ourEmbedded, embedded: true, carrier: cookieEmbedded, path: cheapest, status: http.StatusSeeOther, population: true, crowds: true},
 	{name: "me by cookie, Redis", server: ourRedis, carrier: cookieRedis, path: whoAmIPath, redis: true, population: true},
 	{name: "me by cookie, embedded", server: ourEmbedded, embedded: true, carrier: cookieEmbedded, path: whoAmIPath, population: true},
 	{name: "me by bearer remembered, Redis", server: ourRedis, carrier: fewRedis, path: whoAmIPath, redis: true, population: true},
