@@ -46,6 +46,7 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 	for _, name := range conf.Unknown {
 		log.Warn("not a setting of this program; is it misspelt?", "variable", name)
 	}
+	defer layBallast()()
 	f, err := newFigures(conf)
 	if err != nil {
 		return err

@@ -18,10 +18,11 @@ const (
 	// turnWithin is how long one waits.
 	turnWithin = 10 * time.Second
 	// restAfter is after how many sessions a reader looks whether it is time to
-	// rest, and restFrom how much rest has to be due: shorter sleeps than a
-	// millisecond take a millisecond too.
+	// rest, and restFrom how much rest has to be due. A check that comes meanwhile
+	// may have to wait for so long. Shorter sleeps than a millisecond take a
+	// millisecond too, but lists do not take longer for it that one could measure.
 	restAfter = 50
-	restFrom  = time.Millisecond
+	restFrom  = 250 * time.Microsecond
 	// restMost bounds the rest after work that is slow because of others, as an
 	// end by filter is that waits for the ledger.
 	restMost = 10 * time.Millisecond
