@@ -91,9 +91,11 @@ func (c pausedConn) wait(cmd string, args []any) {
 	}
 }
 
+func isScript(cmd string) bool { return cmd == evalCommand || cmd == lookCommand }
+
 // stepOf returns a name for a command that has no ids in it.
 func stepOf(cmd string, args []any) string {
-	if cmd == "EVALSHA" {
+	if isScript(cmd) {
 		return scriptNames[args[0].(string)]
 	}
 	if len(args) > 0 {
@@ -110,7 +112,7 @@ func tagIn(cmd string, args []any) string {
 	for i, arg := range args {
 		text, _ := arg.(string)
 		open, end := strings.IndexByte(text, '{'), strings.IndexByte(text, '}')
-		if cmd == "EVALSHA" && (i != 2 || args[1] != 1) {
+		if isScript(cmd) && (i != 2 || args[1] != 1) {
 			continue
 		}
 		if open >= 0 && end > open && (i == 0 || i == 2) && cmd != "SCAN" {

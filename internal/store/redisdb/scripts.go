@@ -7,7 +7,7 @@ import (
 )
 
 // The scripts are the only writers of session keys. Each reads what it decides
-// on and writes in one atomic step. Their keys are derived from ids and from
+// on and writes in one atomic step; list only reads. Their keys are derived from ids and from
 // the user inside the record; in a cluster all of them are of one shard, which a
 // key that never exists stands for (cluster.go).
 //
@@ -25,6 +25,7 @@ var (
 	endScript    = script("end")
 	olderScript  = script("end_older")
 	raiseScript  = script("raise")
+	listScript   = script("list")
 	tidyScript   = script("tidy")
 	limitScript  = script("limit")
 
