@@ -99,6 +99,9 @@ func readListing(reply any, u user.ID, now time.Time) (listing, error) {
 		return listing{}, errProtocol
 	}
 	l := listing{whole: whole == 1}
+	if n := len(parts[3:]) / 2; n > 0 {
+		l.found = make([]session.Session, 0, n)
+	}
 	for pair := range slices.Chunk(parts[3:], 2) {
 		name, ok := pair[0].([]byte)
 		if !ok {
@@ -154,7 +157,12 @@ func (s *Store) listLong(ctx context.Context, u user.ID, now time.Time) (listing
 		if err != nil {
 			return listing{}, err
 		}
-		l.found, l.gone = append(l.found, found...), append(l.gone, gone...)
+		for _, one := range found {
+			if one.User == u { // as in listAlone
+				l.found = append(l.found, one)
+			}
+		}
+		l.gone = append(l.gone, gone...)
 	}
 	return l, nil
 }

@@ -129,10 +129,11 @@ var scriptNames = func() map[string]string {
 		panic(err)
 	}
 	names := map[string]string{}
-	for _, file := range files {
-		name := strings.TrimSuffix(file.Name(), ".lua")
-		if name != "common" {
-			names[redis.NewScript(0, source("common")+source(name)).Hash()] = name + ".lua"
+	for s, text := range scriptText {
+		for _, file := range files {
+			if strings.HasSuffix(text, source(strings.TrimSuffix(file.Name(), ".lua"))) {
+				names[s.Hash()] = file.Name()
+			}
 		}
 	}
 	return names

@@ -1,0 +1,237 @@
+package redisdb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+
+	"gatehouse/internal/measure"
+	"gatehouse/internal/session"
+	"gatehouse/internal/store/redisdb"
+	"gatehouse/internal/testenv"
+	"gatehouse/internal/user"
+)
+
+// listed is somebody with sessions on a server that counts for nobody else.
+type listed struct {
+	t     *testing.T
+	store *redisdb.Store
+	raw   redis.Conn
+	user  user.User
+	ids   []session.ID
+}
+
+func newListed(t *testing.T, sessions int) *listed {
+	t.Helper()
+	server := testenv.RedisServer(t)
+	raw, err := redis.DialURL(server.URL())
+	must(t, err)
+	t.Cleanup(func() { raw.Close() })
+	l := &listed{t: t, store: redisdb.Open(server.URL(), longest), raw: raw, user: measure.Somebody()}
+	t.Cleanup(func() { l.store.Close() })
+	tokens, err := measure.Fill(l.store, sessions, func(int) user.User { return l.user })
+	must(t, err)
+	for _, token := range tokens {
+		l.ids = append(l.ids, session.IDOf(token))
+	}
+	return l
+}
+
+// want has the user's sessions listed, of which there are so many, and counts what
+// that asks of the server.
+func (l *listed) want(sessions, roundTrips int, what string) {
+	l.t.Helper()
+	before, err := measure.ReadInfo(l.raw)
+	must(l.t, err)
+	list, err := l.store.ListUser(context.Background(), l.user.ID, time.Now())
+	must(l.t, err)
+	after, err := measure.ReadInfo(l.raw)
+	must(l.t, err)
+	if len(list) != sessions {
+		l.t.Errorf("%s: %d sessions are listed, want %d", what, len(list), sessions)
+	}
+	for i, one := range list {
+		if one.User != l.user.ID || i > 0 && session.LastSeenFirst(list[i-1], one) >= 0 {
+			l.t.Fatalf("%s: %+v in place %d", what, one, i)
+		}
+	}
+	// One more read is the INFO that looks.
+	if n := after.Number("total_reads_processed") - before.Number("total_reads_processed") - 1; n != roundTrips {
+		l.t.Errorf("%s: %d round trips, want %d", what, n, roundTrips)
+	}
+}
+
+// warm has the connections opened and the scripts known.
+func (l *listed) warm() {
+	l.t.Helper()
+	for range 2 {
+		if _, err := l.store.ListUser(context.Background(), l.user.ID, time.Now()); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+func (l *listed) do(cmd string, args ...any) any {
+	l.t.Helper()
+	reply, err := l.raw.Do(cmd, args...)
+	must(l.t, err)
+	return reply
+}
+
+func TestListIsOneRoundTrip(t *testing.T) {
+	for _, sessions := range []int{0, 1, 100} {
+		t.Run(fmt.Sprint(sessions), func(t *testing.T) {
+			t.Parallel()
+			l := newListed(t, sessions)
+			l.warm()
+			l.want(sessions, 1, "as a rule")
+		})
+	}
+}
+
+// Lists that are too long for the connection that checks share take one of their
+// own: the ids, and a hundred records at a time.
+func TestListThatIsLong(t *testing.T) {
+	for name, c := range map[string]struct {
+		sessions, room, trips int
+	}{
+		"101 sessions":                 {101, 0, 1 + 1 + 2},
+		"340 sessions":                 {340, 0, 1 + 1 + 4},
+		"what handlers keep is long":   {3, 30 << 10, 1 + 1 + 1},
+		"what handlers keep is in it":  {3, 15 << 10, 1},
+		"one session with a megabyte":  {1, 1 << 20, 1 + 1 + 1},
+		"as many as are read together": {100, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newListed(t, c.sessions)
+			for _, id := range l.ids {
+				if c.room > 0 {
+					l.do("APPEND", redisdb.SessionKey(id), make([]byte, c.room))
+				}
+			}
+			l.warm()
+			l.want(c.sessions, c.trips, name)
+		})
+	}
+}
+
+// What is in the index without a record is dropped from it, in a write of its own,
+// and nothing is written where there is nothing to drop.
+func TestListTidiesTheIndex(t *testing.T) {
+	for _, sessions := range []int{5, 105} {
+		t.Run(fmt.Sprint(sessions), func(t *testing.T) {
+			t.Parallel()
+			l := newListed(t, sessions)
+			for _, id := range l.ids[:3] { // as if they had expired
+				l.do("DEL", redisdb.SessionKey(id))
+			}
+			l.warm()
+			if n := l.do("ZCARD", redisdb.IndexKey(l.user.ID)); n != int64(sessions-3) {
+				t.Errorf("%d entries are left, want %d", n, sessions-3)
+			}
+			before, err := measure.ReadInfo(l.raw)
+			must(t, err)
+			l.warm()
+			after, err := measure.ReadInfo(l.raw)
+			must(t, err)
+			if n := after.Calls().Since(before.Calls())["EVALSHA"]; n != 0 {
+				t.Errorf("%d scripts that write were run", n)
+			}
+		})
+	}
+}
+
+// Neither a record that cannot be read nor a key of another type, nor the record of
+// somebody else under a key of the user's, stops the list or stands in it (I12).
+func TestI12_ListPassesOver(t *testing.T) {
+	l := newListed(t, 5)
+	other := measure.Somebody()
+	tokens, err := measure.Fill(l.store, 1, func(int) user.User { return other })
+	must(t, err)
+	theirs, err := redis.Bytes(l.do("GET", redisdb.SessionKey(session.IDOf(tokens[0]))), nil)
+	must(t, err)
+	l.do("SET", redisdb.SessionKey(l.ids[0]), "x", "KEEPTTL")
+	l.do("DEL", redisdb.SessionKey(l.ids[1]))
+	l.do("RPUSH", redisdb.SessionKey(l.ids[1]), "x")
+	l.do("SET", redisdb.SessionKey(l.ids[2]), theirs, "KEEPTTL")
+	// Theirs as a whole in the index of the user: the tail of the record says nothing.
+	l.do("ZADD", redisdb.IndexKey(l.user.ID), 1<<33, redisdb.PackID(session.IDOf(tokens[0])))
+	for range 3 {
+		list, err := l.store.ListUser(context.Background(), l.user.ID, time.Now())
+		must(t, err)
+		if len(list) != 2 {
+			t.Fatalf("%d sessions are listed, want 2: %+v", len(list), list)
+		}
+		for _, one := range list {
+			if one.User != l.user.ID {
+				t.Errorf("a session of %s", one.User)
+			}
+		}
+		if n := l.do("ZCARD", redisdb.IndexKey(l.user.ID)); n != int64(6) {
+			t.Errorf("%d entries of the index are left, want all 6", n)
+		}
+	}
+	// Neither those who read in batches.
+	tokens, err = measure.Fill(l.store, 100, func(int) user.User { return l.user })
+	must(t, err)
+	list, err := l.store.ListUser(context.Background(), l.user.ID, time.Now())
+	must(t, err)
+	if len(list) != 2+len(tokens) {
+		t.Errorf("%d sessions are listed, want %d", len(list), 2+len(tokens))
+	}
+}
+
+// A server that has started anew, or whose scripts were flushed, is told the script
+// again, and that is all.
+func TestListWithoutTheScript(t *testing.T) {
+	l := newListed(t, 3)
+	l.warm()
+	for range 2 {
+		l.do("SCRIPT", "FLUSH")
+		l.want(3, 1+3, "after a flush") // EVALSHA_RO; alone once more, SCRIPT LOAD and again
+		l.want(3, 1, "then")
+	}
+}
+
+// A list is read while writers are held back, as they are when a master hands over.
+func TestListWhileWritersWait(t *testing.T) {
+	l := newListed(t, 2)
+	l.warm()
+	l.do("CLIENT", "PAUSE", 60_000, "WRITE")
+	l.want(2, 1, "while writers wait")
+	l.do("CLIENT", "UNPAUSE")
+}
+
+// Many ask for their lists and check at the same time, and each gets their own.
+func TestListsAndChecksAmongOthers(t *testing.T) {
+	s, _ := open(t)
+	const people, rounds = 16, 30
+	var all []user.User
+	for range people {
+		all = append(all, measure.Somebody())
+	}
+	tokens, err := measure.Fill(s.Store, 3*people, func(i int) user.User { return all[i%people] })
+	must(t, err)
+	var clients sync.WaitGroup
+	for i, u := range all {
+		clients.Go(func() {
+			for range rounds {
+				list, err := s.Store.ListUser(context.Background(), u.ID, time.Now())
+				if err != nil && !errors.Is(err, session.ErrUnavailable) || err == nil && (len(list) != 3 || list[0].User != u.ID) {
+					t.Errorf("%d sessions, %v", len(list), err)
+				}
+				found, err := s.Store.Find(context.Background(), session.IDOf(tokens[i]))
+				if err == nil && found.User != u.ID {
+					t.Errorf("%s is taken for %s", u.ID, found.User)
+				}
+			}
+		})
+	}
+	clients.Wait()
+}
