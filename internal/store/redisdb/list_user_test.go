@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -46,6 +47,15 @@ func newListed(t *testing.T, sessions int) *listed {
 // that asks of the server.
 func (l *listed) want(sessions, roundTrips int, what string) {
 	l.t.Helper()
+	if n, calls := l.cost(sessions, what); n != roundTrips {
+		l.t.Errorf("%s: %d round trips, want %d: %v", what, n, roundTrips, calls)
+	}
+}
+
+// cost has the user's sessions listed, of which there are so many, and returns what
+// the server was asked.
+func (l *listed) cost(sessions int, what string) (roundTrips int, calls measure.Calls) {
+	l.t.Helper()
 	before, err := measure.ReadInfo(l.raw)
 	must(l.t, err)
 	list, err := l.store.ListUser(context.Background(), l.user.ID, time.Now())
@@ -61,9 +71,8 @@ func (l *listed) want(sessions, roundTrips int, what string) {
 		}
 	}
 	// One more read is the INFO that looks.
-	if n := after.Number("total_reads_processed") - before.Number("total_reads_processed") - 1; n != roundTrips {
-		l.t.Errorf("%s: %d round trips, want %d", what, n, roundTrips)
-	}
+	return after.Number("total_reads_processed") - before.Number("total_reads_processed") - 1,
+		after.Calls().Since(before.Calls())
 }
 
 // warm has the connections opened and the scripts known.
@@ -97,26 +106,30 @@ func TestListIsOneRoundTrip(t *testing.T) {
 // Lists that are too long for the connection that checks share take one of their
 // own: the ids, and a hundred records at a time.
 func TestListThatIsLong(t *testing.T) {
+	short := measure.Calls{"EVALSHA_RO": 1, "ZRANGE": 1, "MGET": 1}
 	for name, c := range map[string]struct {
-		sessions, room, trips int
+		sessions, kept int // kept bytes in each
+		calls          measure.Calls
 	}{
-		"101 sessions":                 {101, 0, 1 + 1 + 2},
-		"340 sessions":                 {340, 0, 1 + 1 + 4},
-		"what handlers keep is long":   {3, 30 << 10, 1 + 1 + 1},
-		"what handlers keep is in it":  {3, 15 << 10, 1},
-		"one session with a megabyte":  {1, 1 << 20, 1 + 1 + 1},
-		"as many as are read together": {100, 0, 1},
+		"as many as are read together": {100, 0, short},
+		"one more":                     {101, 0, measure.Calls{"EVALSHA_RO": 1, "ZRANGE": 2, "MGET": 2}},
+		"340 sessions":                 {340, 0, measure.Calls{"EVALSHA_RO": 1, "ZRANGE": 2, "MGET": 4}},
+		"much, but not too much, kept": {3, 15 << 10, short},
+		"too much kept":                {3, 30 << 10, measure.Calls{"EVALSHA_RO": 1, "ZRANGE": 2, "MGET": 2}},
+		"too much kept in one":         {1, 1 << 20, measure.Calls{"EVALSHA_RO": 1, "ZRANGE": 2, "MGET": 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newListed(t, c.sessions)
 			for _, id := range l.ids {
-				if c.room > 0 {
-					l.do("APPEND", redisdb.SessionKey(id), make([]byte, c.room))
+				if c.kept > 0 {
+					l.do("APPEND", redisdb.SessionKey(id), make([]byte, c.kept))
 				}
 			}
 			l.warm()
-			l.want(c.sessions, c.trips, name)
+			if _, calls := l.cost(c.sessions, name); !maps.Equal(calls, c.calls) {
+				t.Errorf("the server was asked %v, want %v", calls, c.calls)
+			}
 		})
 	}
 }
