@@ -115,7 +115,7 @@ func TestPoolKeepsWhatACrowdNeeds(t *testing.T) {
 		}
 	}
 	if dials != crowd {
-		t.Errorf("%d connections were opened for %d at once", dials, crowd)
+		t.Fatalf("%d connections were opened for %d at once", dials, crowd)
 	}
 	for _, c := range p.idle[:crowd-1] {
 		c.used = time.Now().Add(-spareTimeout - time.Second)

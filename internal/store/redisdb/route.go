@@ -162,7 +162,7 @@ func (r route) ask(ctx context.Context, k keys, id string) (*question, error) {
 		q.get2(k, id)
 		return s.client.put(ctx, q, setOf(r.shard))
 	}
-	if q, err, done := r.putStraight(put); done {
+	if q, done, err := r.putStraight(put); done {
 		return q, err
 	}
 	return r.putAlong(ctx, deadline, put, func(bounded context.Context) (*question, error) {
@@ -178,7 +178,7 @@ func (r route) look(ctx context.Context, k keys, s *redis.Script, args ...any) (
 	put := func(s *server) (*question, error) {
 		return s.client.lookBy(ctx, deadline, setOf(r.shard), all)
 	}
-	if q, err, done := r.putStraight(put); done {
+	if q, done, err := r.putStraight(put); done {
 		return q, err
 	}
 	return r.putAlong(ctx, deadline, put, func(context.Context) (*question, error) {
@@ -188,13 +188,13 @@ func (r route) look(ctx context.Context, k keys, s *redis.Script, args ...any) (
 
 // putStraight puts a question to who is known to have the shard; not done if there
 // is nobody or that did not do. As a rule nothing is in the way.
-func (r route) putStraight(put func(*server) (*question, error)) (q *question, err error, done bool) {
+func (r route) putStraight(put func(*server) (*question, error)) (q *question, done bool, err error) {
 	s := r.cluster.at[r.shard].Load()
 	if s == nil {
-		return nil, nil, false
+		return nil, false, nil
 	}
 	q, err = put(s)
-	return q, err, err == nil || !errors.Is(err, session.ErrUnavailable)
+	return q, err == nil || !errors.Is(err, session.ErrUnavailable), err
 }
 
 // putAlong puts a question to who turns out to have the shard. Where a slot is being
