@@ -9,9 +9,10 @@ import (
 // most is what a request of a row may count, whatever the machine does: a guard
 // against what creeps in, since times would not do as one. Allocations are those
 // of the whole server, net/http included, and as measured plus a few; round
-// trips and commands leave room for what the gate asks twice a second. Whoever
+// trips and commands leave room for what the gate asks twice a second. Commands are
+// as many as round trips where none are told: those inside scripts count. Whoever
 // makes a row cheaper lowers them; whoever has to raise them says why.
-var most = map[string]struct{ allocs, roundTrips float64 }{
+var most = map[string]struct{ allocs, roundTrips, commands float64 }{
 	"check, Redis":                      {allocs: 31, roundTrips: 1.25},
 	"check, embedded":                   {allocs: 36},
 	"me by cookie, Redis":               {allocs: 32, roundTrips: 1.25},
@@ -20,8 +21,9 @@ var most = map[string]struct{ allocs, roundTrips float64 }{
 	"me by bearer remembered, embedded": {allocs: 310},
 	"me by bearer new, Redis":           {allocs: 250, roundTrips: 1.25},
 	"me by bearer new, embedded":        {allocs: 340},
-	"/mypage, Redis":                    {allocs: 450, roundTrips: 3.5},
-	"/mypage, embedded":                 {allocs: 610},
+	// GET is the check; the list is EVALSHA_RO, and in it ZRANGE and MGET.
+	"/mypage, Redis":    {allocs: 450, roundTrips: 2.5, commands: 4.5},
+	"/mypage, embedded": {allocs: 610},
 }
 
 // checkCounts holds the rows to them.
@@ -41,9 +43,12 @@ func checkCounts(t *testing.T, r *Report) {
 			continue
 		}
 		held++
-		if got.Allocs > limit.allocs || got.RoundTrips > limit.roundTrips || got.Commands > limit.roundTrips {
+		if limit.commands == 0 {
+			limit.commands = limit.roundTrips
+		}
+		if got.Allocs > limit.allocs || got.RoundTrips > limit.roundTrips || got.Commands > limit.commands {
 			t.Errorf("%s: %.1f allocations, %.2f round trips, %.2f commands; at most %.0f, %.2f and %.2f", row.Row,
-				got.Allocs, got.RoundTrips, got.Commands, limit.allocs, limit.roundTrips, limit.roundTrips)
+				got.Allocs, got.RoundTrips, got.Commands, limit.allocs, limit.roundTrips, limit.commands)
 		}
 	}
 	if held != len(most) {

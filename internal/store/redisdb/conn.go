@@ -22,8 +22,11 @@ import (
 const (
 	opTimeout   = 300 * time.Millisecond
 	maxActive   = 64 // connections per node; more requests wait for one
-	maxIdle     = 16 // kept open for the next operation
+	maxIdle     = 16 // kept open for long for the next operation
 	idleTimeout = 4 * time.Minute
+	// spareTimeout is how long those beyond maxIdle are kept: a crowd that comes and
+	// goes by the millisecond is not to open and close a connection each time.
+	spareTimeout = 10 * time.Second
 )
 
 // asker is what a store asks: the one server that keeps all, or in a cluster
@@ -36,6 +39,10 @@ type asker interface {
 	// Errors as of do, and session.ErrUnreadable if it is no record; errNoWire if
 	// it has to be asked through do.
 	ask(ctx context.Context, k keys, id string) (*question, error)
+	// look runs a script that only reads, on the connection that checks share. The
+	// caller frees the question, whose reply is the answer. Errors as of ask, and
+	// NOSCRIPT if the server has not seen the script yet.
+	look(ctx context.Context, k keys, s *redis.Script, args ...any) (*question, error)
 	// version grows when another server comes to be asked.
 	version() uint64
 	// behind is the gate in front of that server; nil if there is none.
@@ -43,7 +50,8 @@ type asker interface {
 }
 
 // client is the connections to one Redis server: a bounded, waiting pool of those
-// that one operation has at a time, and one for the GET of all checks.
+// that one operation has at a time, and one for the GET of all checks and for the
+// lists.
 type client struct {
 	pool  *pool
 	pipes pipes
@@ -210,23 +218,51 @@ func (c boundConn) find(id session.ID) ([]byte, bool, error) {
 // eval runs a script by its hash, and by its text where the server has not
 // seen it yet.
 func (c boundConn) eval(s *redis.Script, args ...any) (any, error) {
-	all := make([]any, 0, len(args)+3)
-	if c.tag == "" {
-		all = append(all, s.Hash(), 0)
-	} else {
-		all = append(all, s.Hash(), 1, string(c.tag)) // which never exists (cluster.go)
-	}
-	reply, err := c.Do("EVALSHA", append(all, args...)...)
-	if err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT ") {
+	return c.run(evalCommand, s, args)
+}
+
+// look is eval for a script that only reads.
+func (c boundConn) look(s *redis.Script, args ...any) (any, error) {
+	return c.run(lookCommand, s, args)
+}
+
+// lookCommand runs a script that only reads: Redis sees to that, and does not keep
+// it waiting with the writers when a master is about to be replaced.
+const (
+	evalCommand = "EVALSHA"
+	lookCommand = "EVALSHA_RO"
+)
+
+func (c boundConn) run(command string, s *redis.Script, args []any) (any, error) {
+	all := scriptArgs(c.tag, s, args)
+	reply, err := c.Do(command, all...)
+	if isNoScript(err) {
 		if _, err = c.Do("SCRIPT", "LOAD", scriptText[s]); err != nil {
 			return nil, err
 		}
-		reply, err = c.Do("EVALSHA", append(all, args...)...)
+		reply, err = c.Do(command, all...)
 	}
 	if err != nil && strings.HasPrefix(err.Error(), "ASK ") {
 		err = errMoving // nobody runs a script on a part of its keys
 	}
 	return reply, err
+}
+
+// scriptArgs returns what a script is run with, by its hash.
+func scriptArgs(tag keys, s *redis.Script, args []any) []any {
+	all := make([]any, 0, len(args)+3)
+	if tag == "" {
+		all = append(all, s.Hash(), 0)
+	} else {
+		all = append(all, s.Hash(), 1, string(tag)) // which never exists (cluster.go)
+	}
+	return append(all, args...)
+}
+
+// isNoScript reports whether err says that the server has not seen the script.
+func isNoScript(err error) bool {
+	var said redis.Error
+	return errors.As(err, &said) && strings.HasPrefix(string(said), "NOSCRIPT ")
 }
 
 // do lends f a connection. If the connection turns out to be broken f is called

@@ -33,9 +33,10 @@
 // (cluster.go).
 // What it has forgotten when it comes, it is told again first (gate.go).
 //
-// A check is one GET, and all checks that are under way at the same time go
-// through one connection, whose reads and writes they share (pipe.go). scs'
-// redisstore finds where that cannot be (find.go). Every write is a script of
+// A check is one GET, and a list of a user's sessions one script that only reads
+// (list_user.go). All that are under way at the same time go through one
+// connection, whose reads and writes they share (pipe.go). scs' redisstore finds
+// where that cannot be (find.go). Every write is a script of
 // ours (scripts.go) that decides and writes in one atomic step, because
 // redisstore's commit is an unconditional SET, which brings ended sessions back.
 //

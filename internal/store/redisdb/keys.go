@@ -10,7 +10,7 @@ import (
 
 // Ids are kept as the bytes that they are written of: Redis hands out memory in
 // steps, and this is what brings the keys, the members of the index and the
-// records of most sessions one step down each. keys and common.lua build the same
+// records of most sessions one step down each. keys and names.lua build the same
 // names; scripts get ids in this form and return them in it.
 
 // keys names the keys of a store: those of one tag, which is between the kind of

@@ -2,54 +2,18 @@ package redisdb
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/session"
-	"gatehouse/internal/user"
 )
 
-const (
-	// scanCount is how many keys one SCAN looks at, and so how many records are
-	// then read at once: a tenth of a millisecond of the server's time each,
-	// during which checks wait.
-	scanCount = 250
-	// readBatch is how many records of one user are read at once.
-	readBatch = 100
-)
-
-// ListUser implements session.Store. Entries of the index whose session has
-// expired are dropped on the way.
-func (s *Store) ListUser(ctx context.Context, u user.ID, now time.Time) ([]session.Session, error) {
-	s = s.home(session.ShardOf(u))
-	var ids []session.ID
-	err := s.client.do(ctx, func(c boundConn) error {
-		names, err := redis.Strings(c.Do("ZRANGE", s.keys.index(u), 0, -1))
-		ids = unpackIDs(names)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	var list []session.Session
-	for batch := range slices.Chunk(ids, readBatch) {
-		found, gone, err := s.read(ctx, batch, now)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, found...)
-		if len(gone) > 0 {
-			if err := s.tidy(ctx, u, gone); err != nil {
-				return nil, err
-			}
-		}
-	}
-	slices.SortFunc(list, session.LastSeenFirst)
-	return list, nil
-}
+// scanCount is how many keys one SCAN looks at, and so how many records are
+// then read at once: a tenth of a millisecond of the server's time each,
+// during which checks wait.
+const scanCount = 250
 
 // Scan implements session.Store.
 func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session) error) error {
@@ -195,12 +159,4 @@ func (s *Store) read(ctx context.Context, ids []session.ID, now time.Time) (foun
 		}
 	}
 	return found, gone, nil
-}
-
-// tidy drops index entries whose session has expired.
-func (s *Store) tidy(ctx context.Context, u user.ID, gone []session.ID) error {
-	return s.client.do(ctx, func(c boundConn) error {
-		_, err := c.eval(tidyScript, packIDs([]any{packUser(u)}, gone)...)
-		return err
-	})
 }

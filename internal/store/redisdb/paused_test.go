@@ -91,9 +91,11 @@ func (c pausedConn) wait(cmd string, args []any) {
 	}
 }
 
+func isScript(cmd string) bool { return cmd == evalCommand || cmd == lookCommand }
+
 // stepOf returns a name for a command that has no ids in it.
 func stepOf(cmd string, args []any) string {
-	if cmd == "EVALSHA" {
+	if isScript(cmd) {
 		return scriptNames[args[0].(string)]
 	}
 	if len(args) > 0 {
@@ -110,7 +112,7 @@ func tagIn(cmd string, args []any) string {
 	for i, arg := range args {
 		text, _ := arg.(string)
 		open, end := strings.IndexByte(text, '{'), strings.IndexByte(text, '}')
-		if cmd == "EVALSHA" && (i != 2 || args[1] != 1) {
+		if isScript(cmd) && (i != 2 || args[1] != 1) {
 			continue
 		}
 		if open >= 0 && end > open && (i == 0 || i == 2) && cmd != "SCAN" {
@@ -127,10 +129,11 @@ var scriptNames = func() map[string]string {
 		panic(err)
 	}
 	names := map[string]string{}
-	for _, file := range files {
-		name := strings.TrimSuffix(file.Name(), ".lua")
-		if name != "common" {
-			names[redis.NewScript(0, source("common")+source(name)).Hash()] = name + ".lua"
+	for s, text := range scriptText {
+		for _, file := range files {
+			if strings.HasSuffix(text, source(strings.TrimSuffix(file.Name(), ".lua"))) {
+				names[s.Hash()] = file.Name()
+			}
 		}
 	}
 	return names

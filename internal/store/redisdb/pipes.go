@@ -56,6 +56,18 @@ func (c *client) ask(ctx context.Context, k keys, id string) (*question, error) 
 	return c.put(ctx, q, 0)
 }
 
+// look implements asker.
+func (c *client) look(ctx context.Context, k keys, s *redis.Script, args ...any) (*question, error) {
+	return c.lookBy(ctx, time.Now().Add(opTimeout), 0, scriptArgs(k, s, args))
+}
+
+// lookBy is look with a deadline, about shards that have to have proved themselves.
+func (c *client) lookBy(ctx context.Context, deadline time.Time, about shardSet, args []any) (*question, error) {
+	q := newQuestion(deadline)
+	q.command(lookCommand, args)
+	return c.put(ctx, q, about)
+}
+
 // put puts q, which is about shards that have to have proved themselves. If there
 // is an error q has been freed.
 func (c *client) put(ctx context.Context, q *question, about shardSet) (*question, error) {

@@ -106,7 +106,7 @@ func (p *pool) take() (c, stale *generationConn, err error) {
 	if p.closed {
 		return nil, nil, errClosed
 	}
-	if len(p.idle) > 0 && time.Since(p.idle[0].used) > idleTimeout {
+	if len(p.idle) > 0 && time.Since(p.idle[0].used) > p.patience() {
 		stale = p.idle[0]
 		p.idle = slices.Delete(p.idle, 0, 1)
 	}
@@ -114,6 +114,14 @@ func (p *pool) take() (c, stale *generationConn, err error) {
 		c, p.idle[last], p.idle = p.idle[last], nil, p.idle[:last]
 	}
 	return c, stale, nil
+}
+
+// patience is how long a connection may be unused. Held: p.mu.
+func (p *pool) patience() time.Duration {
+	if len(p.idle) > maxIdle {
+		return spareTimeout
+	}
+	return idleTimeout
 }
 
 // put gives back what get returned. A broken connection is not kept.
@@ -130,7 +138,7 @@ func (p *pool) keep(c *generationConn) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || len(p.idle) >= maxIdle {
+	if p.closed {
 		return false
 	}
 	c.used = time.Now()

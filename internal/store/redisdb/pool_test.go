@@ -93,8 +93,38 @@ func TestPoolIsBounded(t *testing.T) {
 	for _, c := range all[1:] {
 		p.put(c)
 	}
+	if n := open.Load(); n != maxActive {
+		t.Errorf("%d kept, want %d", n, maxActive)
+	}
+}
+
+// A crowd that comes again and again opens its connections once. When it stays
+// away, they are closed one by one.
+func TestPoolKeepsWhatACrowdNeeds(t *testing.T) {
+	p, open := wires()
+	dial, dials := p.dial, 0
+	p.dial = func(ctx context.Context) (*generationConn, error) { dials++; return dial(ctx) }
+	const crowd = 2 * maxIdle
+	for range 10 {
+		var all []*generationConn
+		for range crowd {
+			all = append(all, lend(t, p))
+		}
+		for _, c := range all {
+			p.put(c)
+		}
+	}
+	if dials != crowd {
+		t.Fatalf("%d connections were opened for %d at once", dials, crowd)
+	}
+	for _, c := range p.idle[:crowd-1] {
+		c.used = time.Now().Add(-spareTimeout - time.Second)
+	}
+	for range crowd {
+		p.put(lend(t, p))
+	}
 	if n := open.Load(); n != maxIdle {
-		t.Errorf("%d kept, want %d", n, maxIdle)
+		t.Errorf("%d are open after %v with one at a time, want %d", n, spareTimeout, maxIdle)
 	}
 }
 

@@ -88,6 +88,8 @@ func (q *question) command(cmd string, args []any) {
 			b = appendBulk(b, arg)
 		case []byte:
 			b = appendBulk(b, string(arg))
+		case int:
+			b = appendBulk(b, strconv.Itoa(arg))
 		default:
 			b = appendBulk(b, fmt.Sprint(arg))
 		}

@@ -162,11 +162,44 @@ func (r route) ask(ctx context.Context, k keys, id string) (*question, error) {
 		q.get2(k, id)
 		return s.client.put(ctx, q, setOf(r.shard))
 	}
-	if s := r.cluster.at[r.shard].Load(); s != nil { // as a rule nothing is in the way
-		if q, err := put(s); err == nil || !errors.Is(err, session.ErrUnavailable) {
-			return q, err
-		}
+	if q, done, err := r.putStraight(put); done {
+		return q, err
 	}
+	return r.putAlong(ctx, deadline, put, func(bounded context.Context) (*question, error) {
+		return r.askMoving(bounded, k, id)
+	})
+}
+
+// look implements asker. While the slot is being moved it waits, as every script
+// does.
+func (r route) look(ctx context.Context, k keys, s *redis.Script, args ...any) (*question, error) {
+	deadline := time.Now().Add(opTimeout)
+	all := scriptArgs(k, s, args)
+	put := func(s *server) (*question, error) {
+		return s.client.lookBy(ctx, deadline, setOf(r.shard), all)
+	}
+	if q, done, err := r.putStraight(put); done {
+		return q, err
+	}
+	return r.putAlong(ctx, deadline, put, func(context.Context) (*question, error) {
+		return nil, unavailable(errMoving)
+	})
+}
+
+// putStraight puts a question to who is known to have the shard; not done if there
+// is nobody or that did not do. As a rule nothing is in the way.
+func (r route) putStraight(put func(*server) (*question, error)) (q *question, done bool, err error) {
+	s := r.cluster.at[r.shard].Load()
+	if s == nil {
+		return nil, false, nil
+	}
+	q, err = put(s)
+	return q, err == nil || !errors.Is(err, session.ErrUnavailable), err
+}
+
+// putAlong puts a question to who turns out to have the shard. Where a slot is being
+// moved the answer is that of moving.
+func (r route) putAlong(ctx context.Context, deadline time.Time, put func(*server) (*question, error), moving func(context.Context) (*question, error)) (*question, error) {
 	bounded, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	var q *question
@@ -176,7 +209,7 @@ func (r route) ask(ctx context.Context, k keys, id string) (*question, error) {
 		}
 		q, err = put(s)
 		if isMoving(err) && !isMovedAway(err) {
-			if q, err = r.askMoving(bounded, k, id); errors.Is(err, context.DeadlineExceeded) {
+			if q, err = moving(bounded); errors.Is(err, context.DeadlineExceeded) {
 				err = unavailable(err)
 			}
 		}

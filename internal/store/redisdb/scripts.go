@@ -7,9 +7,9 @@ import (
 )
 
 // The scripts are the only writers of session keys. Each reads what it decides
-// on and writes in one atomic step. Their keys are derived from ids and from
-// the user inside the record; in a cluster all of them are of one shard, which a
-// key that never exists stands for (cluster.go).
+// on and writes in one atomic step; list only reads. Their keys are derived from
+// ids and from the user inside the record; in a cluster all of them are of one
+// shard, which a key that never exists stands for (cluster.go).
 //
 //go:embed lua/*.lua
 var luaFiles embed.FS
@@ -34,11 +34,20 @@ var (
 	endingScript  = script("ending")
 
 	positionsScript = script("positions")
+
+	// listScript does without what the others share: to define it costs the server
+	// as long as a short list.
+	listScript = scriptOf("names", "list")
 )
 
 // script returns the named script behind the functions they share.
-func script(name string) *redis.Script {
-	text := source("common") + source(name)
+func script(name string) *redis.Script { return scriptOf("names", "common", name) }
+
+func scriptOf(files ...string) *redis.Script {
+	text := ""
+	for _, name := range files {
+		text += source(name)
+	}
 	s := redis.NewScript(0, text)
 	scriptText[s] = text
 	return s

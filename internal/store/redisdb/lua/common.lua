@@ -1,17 +1,5 @@
--- Functions that the scripts share. See doc.go for the keys and record.go for
--- the layout of a record. Times are Unix milliseconds.
-
--- The tag of all keys of this run, braces included, '' on a single server, and
--- the names of keys, as in keys.go.
-local tag = KEYS[1] and string.match(KEYS[1], '{.-}') or ''
-local function session_key(id) return 's:' .. tag .. id end
-local function stone_key(id) return 'x:' .. tag .. id end
-local function index_key(user)
-  if #user == 16 then user = string.sub(user, 1, 13) end
-  return 'u' .. tag .. user
-end
-local function epoch_key(user) return 'e:' .. tag .. user end
-local function one_key(name) return name .. tag end
+-- Functions that the scripts which write share. See record.go for the layout of a
+-- record. Times are Unix milliseconds.
 
 -- The server's own clock: the one that expires keys.
 local function server_now()
