@@ -37,8 +37,8 @@ func BenchmarkMyPage(b *testing.B) {
 	must(b, err)
 	texts := w.texts.of("ko")
 	page := MyPage{
-		Base: Base{Lang: "ko", Path: "/mypage", Now: w.Now(), Section: Section{MyPage: true}, Me: &Me{Username: u.Username, Session: mine.ID.Short(), Admin: true}},
-		User: u, Devices: texts.deviceRows(sessions, mine.ID, w.Now())}
+		Base:    Base{Lang: "ko", Path: "/mypage", Now: w.Now(), Section: Section{MyPage: true}, Me: texts.me(mine)},
+		Account: texts.account(u), Devices: texts.deviceRows(sessions, mine.ID, w.Now())}
 	for _, e := range events {
 		page.Activity = append(page.Activity, texts.activityRow(e, w.Now()))
 	}
