@@ -21,7 +21,7 @@ func (s *Server) page(h handler) http.HandlerFunc {
 			err = s.cookies.Commit(r.Context())
 		}
 		if err == nil {
-			a.send(w)
+			a.send(w, r)
 		}
 		a.free() // not after a panic: who knows what still holds it
 		if err != nil {
@@ -59,7 +59,7 @@ func (a *answer) Write(b []byte) (int, error) {
 	return a.body.Write(b)
 }
 
-func (a *answer) send(w http.ResponseWriter) {
+func (a *answer) send(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	for name, values := range a.header {
 		h[name] = values
@@ -67,7 +67,7 @@ func (a *answer) send(w http.ResponseWriter) {
 	a.WriteHeader(http.StatusOK)
 	w.WriteHeader(a.status)
 	if a.body != nil {
-		_, _ = a.body.WriteTo(w) // the client may be gone; there is nobody to tell
+		_ = writeWhole(w, r, a.body.Bytes()) // the client may be gone; there is nobody to tell
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gatehouse/internal/session"
 )
 
 // translator returns the one for the request's language.
@@ -29,9 +31,19 @@ func (s *Server) base(r *http.Request, title string, section Section) Base {
 		b.Path = "/" // a posted form cannot be returned to
 	}
 	if mine := me(r); mine.ID != "" {
-		b.Me = &Me{Username: mine.Username, Session: mine.ID.Short(), Admin: mine.Role == "admin"}
+		b.Me = s.translator(r).me(mine)
 	}
 	return b
+}
+
+// me returns whose session it is.
+func (t *translator) me(mine session.Session) *Me {
+	return &Me{
+		Username: mine.Username,
+		SignedIn: t.T("signed_in_as", "Name", mine.Username),
+		Session:  mine.ID.Short(),
+		Admin:    mine.Role == "admin",
+	}
 }
 
 // form reads the posted form. Its fields are then in r.PostForm.

@@ -44,6 +44,13 @@ func fold(common *template.Template, sets ...*template.Template) error {
 	for i, p := range found {
 		p.list.Nodes[p.at] = &parse.TextNode{NodeType: parse.NodeText, Pos: p.node().Position(), Text: parts[i]}
 	}
+	for _, set := range sets {
+		for _, one := range set.Templates() {
+			if one.Tree != nil {
+				joinTexts(one.Tree.Root)
+			}
+		}
+	}
 	return nil
 }
 

@@ -139,11 +139,12 @@ func instant(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 // timeElement marks up an instant. The script of the pages replaces the text
 // and title by the viewer's own zone, or keeps the text relative.
 func timeElement(at time.Time, kind, text, title string) template.HTML {
-	var b strings.Builder
-	b.WriteString(`<time datetime="` + instant(at) + `" data-time="` + kind + `"`)
+	b := append(make([]byte, 0, 192), `<time datetime="`...)
+	b = at.UTC().AppendFormat(b, time.RFC3339)
+	b = append(append(append(b, `" data-time="`...), kind...), '"')
 	if title != "" {
-		b.WriteString(` title="` + template.HTMLEscapeString(title) + `"`)
+		b = append(append(append(b, ` title="`...), template.HTMLEscapeString(title)...), '"')
 	}
-	b.WriteString(`>` + template.HTMLEscapeString(text) + `</time>`)
-	return template.HTML(b.String())
+	b = append(append(append(b, '>'), template.HTMLEscapeString(text)...), "</time>"...)
+	return template.HTML(b)
 }

@@ -29,7 +29,7 @@ func (s *Server) mypage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	t := s.translator(r)
-	page := MyPage{Base: s.signedInBase(r, "title_mypage", Section{MyPage: true}), User: u}
+	page := MyPage{Base: s.signedInBase(r, "title_mypage", Section{MyPage: true}), Account: t.account(u)}
 	page.Devices = t.deviceRows(sessions, mine.ID, page.Now)
 	for _, e := range events {
 		if e.Kind == audit.EveryoneEnded && e.At.Before(u.CreatedAt) {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"syscall"
@@ -36,11 +37,18 @@ func BenchmarkMyPage(b *testing.B) {
 	must(b, err)
 	texts := w.texts.of("ko")
 	page := MyPage{
-		Base: Base{Lang: "ko", Path: "/mypage", Now: w.Now(), Section: Section{MyPage: true}, Me: &Me{Username: u.Username, Session: mine.ID.Short(), Admin: true}},
-		User: u, Devices: texts.deviceRows(sessions, mine.ID, w.Now())}
+		Base:    Base{Lang: "ko", Path: "/mypage", Now: w.Now(), Section: Section{MyPage: true}, Me: texts.me(mine)},
+		Account: texts.account(u), Devices: texts.deviceRows(sessions, mine.ID, w.Now())}
 	for _, e := range events {
 		page.Activity = append(page.Activity, texts.activityRow(e, w.Now()))
 	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(b, err)
+	wired := &http.Server{Handler: w, ConnContext: ConnContext}
+	go wired.Serve(w.Listen(l))
+	defer wired.Close()
+	asked := r.Clone(ctx)
+	asked.RequestURI, asked.URL.Scheme, asked.URL.Host = "", "http", l.Addr().String()
 	for _, part := range []struct {
 		name string
 		do   func() error
@@ -52,6 +60,15 @@ func BenchmarkMyPage(b *testing.B) {
 				b.Fatal(rec.Code)
 			}
 			return nil
+		}},
+		{"wire", func() error { // whole, with a client in the same process
+			r, err := http.DefaultTransport.RoundTrip(asked)
+			if err != nil {
+				return err
+			}
+			defer r.Body.Close()
+			_, err = io.Copy(io.Discard, r.Body)
+			return err
 		}},
 		{"user", func() error { _, err := w.UserStore.ByID(ctx, mine.User); return err }},
 		{"check", func() error { _, err := w.Sessions.Check(ctx, mine.ID); return err }},

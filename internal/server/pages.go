@@ -30,6 +30,7 @@ type Section struct{ MyPage, Password, AdminSessions, AdminUsers, AdminAudit boo
 // Me is the signed-in person.
 type Me struct {
 	Username string
+	SignedIn string // that it is who is signed in; translated
 	Session  string // what a page compares its event stream with: the start of the session id
 	Admin    bool
 }
@@ -86,9 +87,18 @@ type SignUpPage struct {
 // MyPage is mypage.html.
 type MyPage struct {
 	Base
-	User     user.User
+	Account  Account
 	Devices  []DeviceRow // this one first, then last seen first
 	Activity []ActivityRow
+}
+
+// Account is what its owner sees of an account, all words: see DeviceRow.
+type Account struct {
+	Username template.HTML
+	Name     string        // may be empty
+	Email    template.HTML // may be empty
+	Admin    bool
+	Created  template.HTML
 }
 
 // DeviceRow is one session in a list. It is all words: what stands in a page
@@ -105,6 +115,7 @@ type DeviceRow struct {
 	IP       template.HTML // may be empty
 	Began    template.HTML
 	LastSeen template.HTML // ago
+	LogOut   string        // the button that ends it, to who does not see where it stands; only in lists of one's own
 }
 
 // SessionRow is one session in the list of who is in.

@@ -72,6 +72,7 @@ func parsePages(templates fs.FS, funcs template.FuncMap) (map[string]*template.T
 		if all[name], err = parsePage(common, templates, name); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		inline(all[name])
 	}
 	if err := fold(common, slices.Collect(maps.Values(all))...); err != nil {
 		return nil, err

@@ -7,7 +7,19 @@ import (
 
 	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
+	"gatehouse/internal/user"
 )
+
+// account returns an account as its owner sees it.
+func (t *translator) account(u user.User) Account {
+	return Account{
+		Username: breakableName(u.Username),
+		Name:     u.Name,
+		Email:    breakableName(u.Email),
+		Admin:    u.IsAdmin(),
+		Created:  t.date(u.CreatedAt),
+	}
+}
 
 // deviceRow returns a session as the lists of devices show it.
 func (t *translator) deviceRow(one session.Session, current session.ID, now time.Time) DeviceRow {
@@ -39,6 +51,7 @@ func (t *translator) deviceRows(sessions []session.Session, current session.ID, 
 	rows := make([]DeviceRow, 0, len(sessions))
 	for _, one := range sessions {
 		row := t.deviceRow(one, current, now)
+		row.LogOut = t.T("logout_device", "Device", row.Name)
 		if row.Current {
 			rows = slices.Insert(rows, 0, row)
 		} else {

@@ -48,7 +48,7 @@ func samples(t *translator) []sample {
 	}
 	mine := func(path string, section Section, admin bool) Base {
 		b := base(path, section)
-		b.Me = &Me{Username: "minji.kim", Admin: admin}
+		b.Me = &Me{Username: "minji.kim", SignedIn: t.T("signed_in_as", "Name", "minji.kim"), Admin: admin}
 		return b
 	}
 	filled := func(b Base, title string) Base { b.Title = title; return b }
@@ -153,8 +153,8 @@ func samples(t *translator) []sample {
 		{"signup_hostile", "signup", SignUpPage{Base: base("/", Section{}), Form: evil, MinPassword: 15, MaxPassword: 128}},
 		{"signup_closed", "signup", SignUpPage{Base: base("/signup", Section{}), Closed: true}},
 		{"setup", "setup", SignUpPage{Base: base("/setup?code=c0de", Section{}), Code: "c0de", MinPassword: 8, MaxPassword: 128}},
-		{"mypage", "mypage", MyPage{Base: flash(mine("/mypage", Section{MyPage: true}, false), true, t.HTML("flash_others_ended", "Count", 3)), User: minji, Devices: devices, Activity: activity}},
-		{"mypage_admin", "mypage", MyPage{Base: mine("/mypage", Section{MyPage: true}, true), User: minji, Devices: devices[:1]}},
+		{"mypage", "mypage", MyPage{Base: flash(mine("/mypage", Section{MyPage: true}, false), true, t.HTML("flash_others_ended", "Count", 3)), Account: t.account(minji), Devices: devices, Activity: activity}},
+		{"mypage_admin", "mypage", MyPage{Base: mine("/mypage", Section{MyPage: true}, true), Account: t.account(minji), Devices: devices[:1]}},
 		{"password", "password", PasswordPage{Base: mine("/mypage/password", Section{Password: true}, false), Username: "minji.kim", MinPassword: 8, MaxPassword: 128}},
 		{"password_failed", "password", PasswordPage{Base: mine("/", Section{Password: true}, true), Form: Form{Errors: t.invalid(map[string]string{"current": "current_wrong", "password": "password_known"})}, Username: "minji.kim", MinPassword: 8, MaxPassword: 128}},
 		{"password_hostile", "password", PasswordPage{Base: mine("/", Section{Password: true}, true), Form: evil, Username: hostile}},

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,12 +21,43 @@ import (
 // wired starts the server as the program does and returns its address.
 func (w *world) wired(t *testing.T, h http.Handler) string {
 	t.Helper()
+	addr, _ := w.wiredAndCounted(t, h)
+	return addr
+}
+
+// wiredAndCounted is wired, and counts what is written to the connections.
+func (w *world) wiredAndCounted(t *testing.T, h http.Handler) (addr string, writes *atomic.Int64) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	s := &http.Server{Handler: h, ConnContext: ConnContext}
-	go s.Serve(w.Listen(l))
+	s := &http.Server{Handler: h, ConnContext: ConnContext, ErrorLog: log.New(io.Discard, "", 0)}
+	writes = new(atomic.Int64)
+	go s.Serve(w.Listen(countingListener{l, writes}))
 	t.Cleanup(func() { s.Close() })
-	return l.Addr().String()
+	return l.Addr().String(), writes
+}
+
+type countingListener struct {
+	net.Listener
+	writes *atomic.Int64
+}
+
+func (l countingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return countingConn{c.(*net.TCPConn), l.writes}, nil
+}
+
+type countingConn struct {
+	*net.TCPConn
+	writes *atomic.Int64
+}
+
+func (c countingConn) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.TCPConn.Write(p)
 }
 
 // wantOnWire checks that r carries what every answer does, each once.
@@ -156,7 +189,7 @@ func TestHeadersOnTheWireOfOddAnswers(t *testing.T) {
 // Rather nothing than an answer without them.
 func TestHeadersOnTheWireOrNothing(t *testing.T) {
 	near, far := tcpPair(t)
-	c := &wireConn{TCPConn: near, always: []byte("A: b\r\n"), pending: true}
+	c := &wireConn{tcpConn: near, always: []byte("A: b\r\n"), pending: true}
 	for _, p := range []string{"x", "HTTP/1.1 200 OK", "\n", "HTTP/1.\n", "GET / HTTP/1.1\r\n"} {
 		if n, err := c.Write([]byte(p)); err == nil || n != 0 {
 			t.Errorf("%q: %d bytes written", p, n)
