@@ -14,19 +14,51 @@ import (
 	"gatehouse/internal/user"
 )
 
-// The check of a session, on each kind of database, for requests that can be
-// cancelled; with the processor time of the whole process, beside what package
-// testing measures.
+// The check of a session.
 func BenchmarkFind(b *testing.B) {
+	benchmarkReads(b, startMany, func(ctx context.Context, db *sqldb.DB, id session.ID) error {
+		return second(db.Sessions().Find(ctx, id))
+	})
+}
+
+// Who somebody is, as /mypage asks.
+func BenchmarkByID(b *testing.B) {
+	benchmarkReads(b, func(b *testing.B, db *sqldb.DB) (ids []user.ID) {
+		for i := range 100 {
+			ids = append(ids, newUser(b, db, fmt.Sprint("u", i), user.RoleUser).ID)
+		}
+		return ids
+	}, func(ctx context.Context, db *sqldb.DB, id user.ID) error {
+		return second(db.Users().ByID(ctx, id))
+	})
+}
+
+// What /mypage asks of the audit log.
+func BenchmarkRecent(b *testing.B) {
+	benchmarkReads(b, func(b *testing.B, db *sqldb.DB) []user.ID {
+		id := newUser(b, db, "kim", user.RoleUser).ID
+		for i := range 30 {
+			must(b, db.Audit().Append(context.Background(), audit.Event{At: at.Add(time.Duration(i)), Kind: audit.Login, User: id, Actor: id}))
+		}
+		return []user.ID{id}
+	}, func(ctx context.Context, db *sqldb.DB, id user.ID) error {
+		return second(db.Audit().Recent(ctx, id, 20))
+	})
+}
+
+// benchmarkReads measures read of what fill has put there, on each kind of
+// database, for requests that can be cancelled; with the processor time of the
+// whole process, beside what package testing measures.
+func benchmarkReads[ID any](b *testing.B, fill func(*testing.B, *sqldb.DB) []ID, read func(context.Context, *sqldb.DB, ID) error) {
 	sqlite := migrated(b, b.TempDir()+"/g.db")
 	must(b, sqlite.WithoutSync(context.Background()))
-	inSQLite := startMany(b, sqlite)
+	inSQLite := fill(b, sqlite)
 	postgres := migrated(b, testenv.Postgres(b))
-	inPostgres := startMany(b, postgres)
+	inPostgres := fill(b, postgres)
 	for _, row := range []struct {
 		name string
 		db   *sqldb.DB
-		ids  []session.ID
+		ids  []ID
 	}{
 		{"sqlite", sqlite, inSQLite},
 		{"sqlite, the usual way", sqlite.UsualWay(), inSQLite},
@@ -38,7 +70,7 @@ func BenchmarkFind(b *testing.B) {
 			b.ReportAllocs()
 			i, began := 0, processorTime(b)
 			for b.Loop() {
-				if _, err := row.db.Sessions().Find(ctx, row.ids[i%len(row.ids)]); err != nil {
+				if err := read(ctx, row.db, row.ids[i%len(row.ids)]); err != nil {
 					b.Fatal(err)
 				}
 				i++
@@ -79,20 +111,5 @@ func BenchmarkRecordEnd1000(b *testing.B) {
 				must(b, err)
 			}
 		})
-	}
-}
-
-// What /mypage asks of the audit log.
-func BenchmarkRecent(b *testing.B) {
-	db := migrated(b, b.TempDir()+"/g.db")
-	u := newUser(b, db, "kim", user.RoleUser)
-	for i := range 30 {
-		must(b, db.Audit().Append(context.Background(), audit.Event{At: at.Add(time.Duration(i)), Kind: audit.Login, User: u.ID, Actor: u.ID}))
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := db.Audit().Recent(context.Background(), u.ID, 20); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
