@@ -72,11 +72,14 @@ func (a *Audit) Recent(ctx context.Context, u user.ID, limit int) (events []audi
 	return events, err
 }
 
-// readEvent reads from d what scanEvent scans.
-func readEvent(d *direct) audit.Event {
-	e := audit.Event{Kind: audit.Kind(d.text(1)), User: user.ID(d.text(2)), Actor: user.ID(d.text(3)), Device: d.text(5), Note: d.text(6)}
-	complete(&e, d.integer(0), d.text(4), d.view(7))
-	return e
+// readEvent reads from d what scanEvent scans. Most that happens to somebody is
+// their own doing, again and again; what is as in before needs no copy.
+func readEvent(d *direct, e, before *audit.Event) {
+	e.Kind = audit.Kind(d.textLike(1, string(before.Kind)))
+	e.User = user.ID(d.textLike(2, string(before.User)))
+	e.Actor = user.ID(d.textLike(3, string(before.Actor)))
+	e.Device, e.Note = d.textLike(5, before.Device), d.text(6)
+	complete(e, d.integer(0), d.text(4), d.view(7))
 }
 
 // scanEvent scans what selectEvents selects and then more.
@@ -101,7 +104,9 @@ func complete(e *audit.Event, at int64, ip string, detail []byte) {
 		e.User = ""
 	}
 	// An address or a detail that cannot be read costs itself, not the event.
-	e.IP, _ = netip.ParseAddr(ip)
+	if ip != "" {
+		e.IP, _ = netip.ParseAddr(ip)
+	}
 	if len(detail) > 0 && json.Unmarshal(detail, &e.Detail) != nil {
 		e.Detail = audit.Detail{}
 	}

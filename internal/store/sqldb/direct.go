@@ -151,6 +151,14 @@ func (d *direct) boolean(column int32) bool { return d.integer(column) != 0 }
 // text returns a copy of a column; "" for NULL.
 func (d *direct) text(column int32) string { return string(d.view(column)) }
 
+// textLike is text that is likely to be as s, and then is s.
+func (d *direct) textLike(column int32, s string) string {
+	if view := d.view(column); string(view) != s {
+		return string(view)
+	}
+	return s
+}
+
 // blob returns a copy of a column; nil for NULL, and for nothing.
 func (d *direct) blob(column int32) []byte { return append([]byte(nil), d.view(column)...) }
 

@@ -72,7 +72,12 @@ func (s *directs) recent(ctx context.Context, u user.ID, limit int) (events []au
 			if !found {
 				return err
 			}
-			events = append(events, readEvent(d))
+			if events == nil {
+				events = make([]audit.Event, 0, min(uint(limit), 32))
+			}
+			events = append(events, audit.Event{})
+			last := len(events) - 1
+			readEvent(d, &events[last], &events[max(last-1, 0)])
 		}
 		return nil
 	}, aboutEvents, string(u), int64(limit))
