@@ -21,6 +21,55 @@ func BenchmarkFind(b *testing.B) {
 	})
 }
 
+// The check of one session after another of many, on SQLite: of more than its
+// cache has room for. Read a size at a time (-bench 'Among/200000'): the
+// connections of one process share their room.
+func BenchmarkFindAmong(b *testing.B) {
+	for _, n := range []int{1, 200_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			ctx := context.Background()
+			path := b.TempDir() + "/g.db"
+			db := migrated(b, path)
+			must(b, db.WithoutSync(ctx))
+			ids := fillSQLite(b, path, n)
+			b.ReportAllocs()
+			i, began := 0, processorTime(b)
+			for b.Loop() {
+				must(b, second(db.Shortcut(ctx, ids[i%n])))
+				i++
+			}
+			b.ReportMetric(float64(processorTime(b)-began)/float64(i), "cpu-ns/op")
+		})
+	}
+}
+
+// fillSQLite adds n users with a session each, and returns those in any order.
+func fillSQLite(b *testing.B, path string, n int) (ids []session.ID) {
+	raw := rawPool(b, path)
+	raw.SetMaxOpenConns(1)
+	for _, statement := range []string{
+		`PRAGMA synchronous = OFF`,
+		fmt.Sprintf(`INSERT INTO users (id, username, name, email, email_key, search, role, password_hash, epoch, created_at)
+			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			SELECT hex(randomblob(11)), 'user' || i, 'Name', i || '@example.org', i || '@example.org', 'user' || i, 'user', hex(randomblob(50)), 0, 0 FROM n`, n),
+		fmt.Sprintf(`INSERT INTO sessions (id, user_id, username, role, epoch_all, epoch_user, began, last_seen, idle_ms, deadline, remember, ip, browser, os)
+			SELECT substr(hex(randomblob(22)), 2), id, username, role, 0, 0, 0, 0, 3600000, %d, 0, '192.0.2.17', 'Firefox 140', 'Linux' FROM users`, at.UnixMilli()),
+		`PRAGMA wal_checkpoint(TRUNCATE)`,
+	} {
+		must(b, second(raw.Exec(statement)))
+	}
+	rows, err := raw.Query(`SELECT id FROM sessions ORDER BY random()`)
+	must(b, err)
+	defer rows.Close()
+	for rows.Next() {
+		var id session.ID
+		must(b, rows.Scan(&id))
+		ids = append(ids, id)
+	}
+	must(b, rows.Err())
+	return ids
+}
+
 // Who somebody is, as /mypage asks.
 func BenchmarkByID(b *testing.B) {
 	benchmarkReads(b, func(b *testing.B, db *sqldb.DB) (ids []user.ID) {

@@ -40,6 +40,20 @@ func (db *DB) ShortcutRecent(ctx context.Context, u user.ID, limit int) ([]audit
 	return db.shortcut.recent(ctx, u, limit)
 }
 
+// ShortcutPlan is how SQLite goes about the check of a session.
+func (db *DB) ShortcutPlan(ctx context.Context) (steps []string, err error) {
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var (
+			id, parent, unused int
+			step               string
+		)
+		err := rows.Scan(&id, &parent, &unused, &step)
+		steps = append(steps, step)
+		return err
+	}, "EXPLAIN QUERY PLAN "+questions[aboutSession], "")
+	return steps, err
+}
+
 // UsualWay returns db without the shortcut. It shares the
 // connections.
 func (db *DB) UsualWay() *DB {

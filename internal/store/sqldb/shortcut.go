@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
@@ -35,7 +36,9 @@ const (
 
 // questions are the queries that a direct can be asked.
 var questions = [...]string{
-	aboutSession: selectSession,
+	// Left to itself SQLite takes the index of the ids alone, because it is unique,
+	// and then has to look up the row.
+	aboutSession: strings.Replace(selectSession, "FROM users ", "FROM users INDEXED BY users_epoch ", 1),
 	aboutUser:    selectUsers + whereID,
 	aboutEvents:  selectRecent,
 }

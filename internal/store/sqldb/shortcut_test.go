@@ -63,6 +63,19 @@ func TestShortcutAgreesWithTheUsualWay(t *testing.T) {
 	}
 }
 
+// The check looks up a row of sessions by key, and of users nothing but an index.
+func TestShortcutPlan(t *testing.T) {
+	db := migrated(t, filepath.Join(t.TempDir(), "g.db"))
+	steps, err := db.ShortcutPlan(context.Background())
+	must(t, err)
+	plan := strings.Join(steps, "\n")
+	for _, want := range []string{"sessions USING PRIMARY KEY (id=?)", "users USING COVERING INDEX users_epoch (id=?)"} {
+		if !strings.Contains(plan, want) {
+			t.Errorf("no %q in:\n%s", want, plan)
+		}
+	}
+}
+
 // Each read asks the file: what another process has committed counts for the
 // next one.
 func TestShortcutSeesOtherProcesses(t *testing.T) {
