@@ -42,13 +42,23 @@ func (a *Audit) Append(ctx context.Context, e audit.Event) error {
 
 const selectEvents = `SELECT a.at, a.kind, a.user_id, a.actor, a.ip, a.device, a.note, a.detail`
 
-// selectRecent asks for the events of the user $1 and of everyone, at most $2, in
-// an order that an index has: both databases merge what they find there, and look
-// no further than they must. "+ 0", because SQLite looks at a LIMIT that is a mere
-// parameter when it compiles, and so compiles again for each.
-const selectRecent = selectEvents + `, a.seq FROM audit a WHERE a.user_id = $1
-	UNION ALL ` + selectEvents + `, a.seq FROM audit a WHERE a.user_id = '` + everyoneID + `'
-	ORDER BY at DESC, seq DESC LIMIT $2 + 0`
+// What is asked for the events of the user $1 and of everyone. "+ 0", because
+// SQLite looks at a LIMIT that is a mere parameter when it compiles, and so
+// compiles again for each: a fifth of this query.
+const (
+	// selectRecent wants its limit as $2, $3 and $4.
+	selectRecent = selectEvents + ` FROM (
+			SELECT * FROM (SELECT * FROM audit WHERE user_id = $1 ORDER BY at DESC, seq DESC LIMIT $2 + 0) AS own
+			UNION ALL
+			SELECT * FROM (SELECT * FROM audit WHERE user_id = '` + everyoneID + `' ORDER BY at DESC, seq DESC LIMIT $3 + 0) AS everyone
+		) AS a ORDER BY a.at DESC, a.seq DESC LIMIT $4 + 0`
+	// selectRecentMerged says the same for SQLite, which takes both from the index
+	// in order and merges them, and so looks at no row too many and sorts none.
+	// PostgreSQL would read and sort all that there is. Its limit is $2.
+	selectRecentMerged = selectEvents + `, a.seq FROM audit a WHERE a.user_id = $1
+		UNION ALL ` + selectEvents + `, a.seq FROM audit a WHERE a.user_id = '` + everyoneID + `'
+		ORDER BY at DESC, seq DESC LIMIT $2 + 0`
+)
 
 // Recent implements audit.Log.
 func (a *Audit) Recent(ctx context.Context, u user.ID, limit int) (events []audit.Event, err error) {
@@ -60,14 +70,11 @@ func (a *Audit) Recent(ctx context.Context, u user.ID, limit int) (events []audi
 	err = a.db.read(ctx, readTimeout, func(ctx context.Context, q querier) error {
 		events = nil
 		return each(ctx, q, func(rows *sql.Rows) error {
-			var (
-				e   audit.Event
-				seq int64
-			)
-			err := scanEvent(rows, &e, &seq)
+			var e audit.Event
+			err := scanEvent(rows, &e)
 			events = append(events, e)
 			return err
-		}, selectRecent, u, limit)
+		}, selectRecent, u, limit, limit, limit)
 	})
 	return events, err
 }

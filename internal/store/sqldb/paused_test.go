@@ -40,18 +40,26 @@ func (db *DB) ShortcutRecent(ctx context.Context, u user.ID, limit int) ([]audit
 	return db.shortcut.recent(ctx, u, limit)
 }
 
-// ShortcutPlan is how SQLite goes about the check of a session.
-func (db *DB) ShortcutPlan(ctx context.Context) (steps []string, err error) {
+// ShortcutPlans returns how SQLite goes about the check of a session, and about
+// recent events.
+func (db *DB) ShortcutPlans(ctx context.Context) (check, events string, err error) {
+	if check, err = db.plan(ctx, questions[aboutSession], ""); err == nil {
+		events, err = db.plan(ctx, questions[aboutEvents], "", 20)
+	}
+	return check, events, err
+}
+
+func (db *DB) plan(ctx context.Context, query string, args ...any) (plan string, err error) {
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var (
 			id, parent, unused int
 			step               string
 		)
 		err := rows.Scan(&id, &parent, &unused, &step)
-		steps = append(steps, step)
+		plan += step + "\n"
 		return err
-	}, "EXPLAIN QUERY PLAN "+questions[aboutSession], "")
-	return steps, err
+	}, "EXPLAIN QUERY PLAN "+query, args...)
+	return plan, err
 }
 
 // UsualWay returns db without the shortcut. It shares the

@@ -40,7 +40,7 @@ var questions = [...]string{
 	// and then has to look up the row.
 	aboutSession: strings.Replace(selectSession, "FROM users ", "FROM users INDEXED BY users_epoch ", 1),
 	aboutUser:    selectUsers + whereID,
-	aboutEvents:  selectRecent,
+	aboutEvents:  selectRecentMerged,
 }
 
 // find implements shortcut.
