@@ -14,6 +14,7 @@ import (
 // tables and columns.
 func TestBothDatabasesGetTheSameTables(t *testing.T) {
 	postgres, sqlite := tables(t, migrations.Postgres()), tables(t, migrations.SQLite())
+	sqlite = slices.DeleteFunc(sqlite, func(line string) bool { return line == onlyInSQLite })
 	if !slices.Equal(postgres, sqlite) {
 		t.Errorf("the lists differ:\npostgres %q\nsqlite   %q", postgres, sqlite)
 	}
@@ -35,6 +36,9 @@ func TestNamesAreNumberedWithoutGaps(t *testing.T) {
 		}
 	}
 }
+
+// onlyInSQLite is an index that would cost PostgreSQL more than it saves.
+const onlyInSQLite = `CREATE INDEX users_epoch ON users (id, epoch);`
 
 var (
 	create = regexp.MustCompile(`(?ms)^CREATE TABLE (\w+) \(\n(.*?)^\)`)

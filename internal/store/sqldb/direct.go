@@ -8,27 +8,29 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// direct is one query, prepared on a SQLite connection of its own and asked by
-// calling SQLite itself. It is the only place that goes round database/sql and
-// the driver, and exists for the check of a session: whenever a query is asked,
-// they start a goroutine each to watch the context, fetch the name and the type
-// of every column as strings, and lock the connection for every value, which is
-// two thirds of the time and nine tenths of the allocations.
+// direct is a SQLite connection with some queries prepared on it, which are asked
+// by calling SQLite itself. It is the only place that goes round database/sql and
+// the driver, and exists for what comes with every request: whenever a query is
+// asked, they start a goroutine each to watch the context, fetch the name and the
+// type of every column as strings, and lock the connection for every value, which
+// is two thirds of the time and nine tenths of the allocations.
 //
 // What is lost with them is waiting: where they would wait for a lock, direct
 // fails at once, and its caller asks again in the usual way, which knows about
 // deadlines. What is left is a look at a few pages of a file, by key, in a read
 // transaction of its own that sees all that has been committed, by any process.
 //
-// It may be used by one goroutine at a time.
+// It may be used by one goroutine at a time, and asked one query at a time.
 type direct struct {
-	tls  *libc.TLS // what C code has for a thread
-	db   uintptr   // *sqlite3
-	stmt uintptr   // *sqlite3_stmt
-	arg  uintptr   // maxArg bytes, the query's only argument
+	tls   *libc.TLS               // what C code has for a thread
+	db    uintptr                 // *sqlite3
+	stmts [len(questions)]uintptr // *sqlite3_stmt each
+	stmt  uintptr                 // the one that is being asked
+	row   bool                    // whether stmt stands at a row
+	arg   uintptr                 // maxArg bytes, the query's first argument
 }
 
-// maxArg bounds the argument in bytes. A session id has 43.
+// maxArg bounds the first argument in bytes. A session id has 43.
 const maxArg = 64
 
 // notOK is a result code of SQLite other than SQLITE_OK.
@@ -46,26 +48,22 @@ func check(code int32) error {
 	return notOK(code)
 }
 
-// openDirect prepares query, a SELECT with the one argument $1, on a new
-// connection to the file at uri.
-func openDirect(uri, query string) (*direct, error) {
+// openDirect prepares the questions on a new connection to the file at uri.
+func openDirect(uri string) (*direct, error) {
 	d := &direct{tls: libc.NewTLS()}
-	if err := d.open(uri, query); err != nil {
+	if err := d.open(uri); err != nil {
 		d.close()
 		return nil, err
 	}
 	return d, nil
 }
 
-func (d *direct) open(uri, query string) error {
+func (d *direct) open(uri string) error {
 	if d.arg = libc.Xmalloc(d.tls, maxArg); d.arg == 0 {
 		return notOK(sqlite3.SQLITE_NOMEM)
 	}
-	const (
-		flags = sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_URI |
-			sqlite3.SQLITE_OPEN_NOMUTEX // who uses it has it to themselves
-		wholeText = -1
-	)
+	const flags = sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_URI |
+		sqlite3.SQLITE_OPEN_NOMUTEX // who uses it has it to themselves
 	if err := d.with(uri, func(text uintptr) int32 {
 		code := sqlite3.Xsqlite3_open_v2(d.tls, text, d.arg, flags, 0)
 		d.db = *(*uintptr)(memory(d.arg)) // to be closed even if it did not open
@@ -73,9 +71,19 @@ func (d *direct) open(uri, query string) error {
 	}); err != nil {
 		return err
 	}
+	for i, query := range questions {
+		if err := d.prepare(&d.stmts[i], query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *direct) prepare(stmt *uintptr, query string) error {
+	const wholeText = -1
 	return d.with(query, func(text uintptr) int32 {
 		code := sqlite3.Xsqlite3_prepare_v3(d.tls, d.db, text, wholeText, sqlite3.SQLITE_PREPARE_PERSISTENT, d.arg, 0)
-		d.stmt = *(*uintptr)(memory(d.arg))
+		*stmt = *(*uintptr)(memory(d.arg))
 		return code
 	})
 }
@@ -90,32 +98,50 @@ func (d *direct) with(s string, fn func(text uintptr) (code int32)) error {
 	return check(fn(text))
 }
 
-// ask asks the query about arg and reports whether there is a row, whose columns
-// can be read until done, which has to be called in any case.
-func (d *direct) ask(arg string) (found bool, err error) {
+// ask asks q about arg, its $1, and numbers, from $2 on. The rows come by next;
+// done has to be called in any case.
+func (d *direct) ask(q question, arg string, numbers ...int64) error {
+	d.stmt = d.stmts[q]
 	if len(arg) > maxArg {
-		return false, notOK(sqlite3.SQLITE_TOOBIG)
+		return notOK(sqlite3.SQLITE_TOOBIG)
 	}
 	copy(unsafe.Slice((*byte)(memory(d.arg)), maxArg), arg)
 	const leaveItToUs = 0 // SQLITE_STATIC
 	if err := check(sqlite3.Xsqlite3_bind_text(d.tls, d.stmt, 1, d.arg, int32(len(arg)), leaveItToUs)); err != nil {
-		return false, err
+		return err
 	}
-	switch code := sqlite3.Xsqlite3_step(d.tls, d.stmt); code {
-	case sqlite3.SQLITE_ROW:
-		return true, nil
-	case sqlite3.SQLITE_DONE:
-		return false, nil
-	default:
-		return false, notOK(code)
+	for i, n := range numbers {
+		if err := check(sqlite3.Xsqlite3_bind_int64(d.tls, d.stmt, int32(2+i), n)); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-// done ends the read transaction that ask has begun. What it returns, ask has
-// returned before.
-func (d *direct) done() { sqlite3.Xsqlite3_reset(d.tls, d.stmt) }
+// next reports whether there is one more row, whose columns can be read until
+// next or done. The first one begins a read transaction. That ends after the last
+// row, or by done.
+func (d *direct) next() (found bool, err error) {
+	code := sqlite3.Xsqlite3_step(d.tls, d.stmt)
+	d.row = code == sqlite3.SQLITE_ROW
+	if !d.row && code != sqlite3.SQLITE_DONE {
+		return false, notOK(code)
+	}
+	return d.row, nil
+}
 
-// integer returns a column of the row, counted from 0; 0 for NULL.
+// done ends the answer. What it returns, next has returned before.
+func (d *direct) done() {
+	d.row = false
+	sqlite3.Xsqlite3_reset(d.tls, d.stmt)
+}
+
+// null reports whether a column of the row is NULL. Columns are counted from 0.
+func (d *direct) null(column int32) bool {
+	return sqlite3.Xsqlite3_column_type(d.tls, d.stmt, column) == sqlite3.SQLITE_NULL
+}
+
+// integer returns a column; 0 for NULL.
 func (d *direct) integer(column int32) int64 {
 	return sqlite3.Xsqlite3_column_int64(d.tls, d.stmt, column)
 }
@@ -125,10 +151,18 @@ func (d *direct) boolean(column int32) bool { return d.integer(column) != 0 }
 // text returns a copy of a column; "" for NULL.
 func (d *direct) text(column int32) string { return string(d.view(column)) }
 
+// textLike is text that is likely to be as s, and then is s.
+func (d *direct) textLike(column int32, s string) string {
+	if view := d.view(column); string(view) != s {
+		return string(view)
+	}
+	return s
+}
+
 // blob returns a copy of a column; nil for NULL, and for nothing.
 func (d *direct) blob(column int32) []byte { return append([]byte(nil), d.view(column)...) }
 
-// view returns the bytes of a column where SQLite has them, until done.
+// view returns the bytes of a column where SQLite has them, until next or done.
 func (d *direct) view(column int32) []byte {
 	p := sqlite3.Xsqlite3_column_blob(d.tls, d.stmt, column)
 	n := sqlite3.Xsqlite3_column_bytes(d.tls, d.stmt, column) // in this order: the first may convert
@@ -140,7 +174,9 @@ func (d *direct) view(column int32) []byte {
 
 // close closes the connection.
 func (d *direct) close() error {
-	sqlite3.Xsqlite3_finalize(d.tls, d.stmt) // returns what ask has returned
+	for _, stmt := range d.stmts {
+		sqlite3.Xsqlite3_finalize(d.tls, stmt) // returns what next has returned
+	}
 	err := check(sqlite3.Xsqlite3_close_v2(d.tls, d.db))
 	libc.Xfree(d.tls, d.arg)
 	d.tls.Close()

@@ -9,8 +9,9 @@
 // Placeholders are numbered in the order of their first use and each number is
 // used once: SQLite drivers bind anything else wrongly, and silently.
 //
-// One question goes round database/sql, because it comes with every request and
-// because it can: the check of a session in SQLite (direct.go, shortcut.go).
+// Some questions go round database/sql, because they come with every request or
+// every page and because they can: in SQLite the check of a session, its user and
+// what has happened to them of late (direct.go, shortcut.go).
 //
 // Transactions take locks in one order, so that they cannot wait for each
 // other in a ring: the turn of the administrators, everyone, users, sessions,

@@ -32,7 +32,7 @@ type DB struct {
 	reader, writer *sql.DB
 	reads          querier  // of the reader, however it is asked best
 	writes         writer   // of the writer
-	shortcut       shortcut // of the check of a session; nil if there is none
+	shortcut       shortcut // of what is read most; nil if there is none
 	dialect        dialect
 	listeners      listeners // to ends of sessions
 	patient        bool

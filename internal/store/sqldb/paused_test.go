@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"strings"
 
+	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
+	"gatehouse/internal/user"
 )
 
 // Paused returns db with pause called in front of each statement that is one
@@ -28,7 +30,39 @@ func (db *DB) Shortcut(ctx context.Context, id session.ID) (session.Session, err
 	return row.session(err)
 }
 
-// UsualWay returns db without the shortcut of the check. It shares the
+// ShortcutUser is Users.ByID without the usual way behind it.
+func (db *DB) ShortcutUser(ctx context.Context, id user.ID) (user.User, error) {
+	return db.shortcut.user(ctx, id)
+}
+
+// ShortcutRecent is Audit.Recent without the usual way behind it.
+func (db *DB) ShortcutRecent(ctx context.Context, u user.ID, limit int) ([]audit.Event, error) {
+	return db.shortcut.recent(ctx, u, limit)
+}
+
+// ShortcutPlans returns how SQLite goes about the check of a session, and about
+// recent events.
+func (db *DB) ShortcutPlans(ctx context.Context) (check, events string, err error) {
+	if check, err = db.plan(ctx, questions[aboutSession], ""); err == nil {
+		events, err = db.plan(ctx, questions[aboutEvents], "", 20)
+	}
+	return check, events, err
+}
+
+func (db *DB) plan(ctx context.Context, query string, args ...any) (plan string, err error) {
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var (
+			id, parent, unused int
+			step               string
+		)
+		err := rows.Scan(&id, &parent, &unused, &step)
+		plan += step + "\n"
+		return err
+	}, "EXPLAIN QUERY PLAN "+query, args...)
+	return plan, err
+}
+
+// UsualWay returns db without the shortcut. It shares the
 // connections.
 func (db *DB) UsualWay() *DB {
 	u := db.Patient()
@@ -71,6 +105,16 @@ type pausedShortcut struct {
 func (p pausedShortcut) find(ctx context.Context, id session.ID) (sessionRow, error) {
 	p.pause(stepOf(selectSession))
 	return p.shortcut.find(ctx, id)
+}
+
+func (p pausedShortcut) user(ctx context.Context, id user.ID) (user.User, error) {
+	p.pause(stepOf(questions[aboutUser]))
+	return p.shortcut.user(ctx, id)
+}
+
+func (p pausedShortcut) recent(ctx context.Context, u user.ID, limit int) ([]audit.Event, error) {
+	p.pause(stepOf(questions[aboutEvents]))
+	return p.shortcut.recent(ctx, u, limit)
 }
 
 type pausedWrites struct {

@@ -4,148 +4,116 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"sync"
+	"strings"
 
+	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
+	"gatehouse/internal/user"
 )
 
-// shortcut finds the row of a session in less time than a querier. Its error is
-// sql.ErrNoRows, or any other if it takes the usual way to say.
+// shortcut reads in less time than a querier. Its error is sql.ErrNoRows, or any
+// other if it takes the usual way to say.
 type shortcut interface {
 	find(ctx context.Context, id session.ID) (sessionRow, error)
+	user(ctx context.Context, id user.ID) (user.User, error)
+	recent(ctx context.Context, u user.ID, limit int) ([]audit.Event, error)
 	// makeWay says that something is about to be written, until done is called.
 	makeWay() (done func())
 	close() error
 }
 
-// errUsualWay is the error of a shortcut that did not ask.
+// errUsualWay is the error of a shortcut that did not ask, or cannot use the answer.
 var errUsualWay = errors.New("sqldb: to be asked in the usual way")
 
-// maxDirects bounds the connections of directs, and so their memory. Whoever
-// comes when all are taken goes the usual way.
-const maxDirects = sqliteReaders
+// question is one of questions.
+type question int
 
-// directs is the shortcut to a SQLite file.
-//
-// Two system calls of each read, for the lock that keeps the log from being
-// emptied under it, are nearly half of what is left of its cost. SQLite makes
-// them only for the first connection of a process that reads and after the last.
-// So the latest read lingers, done but not closed, until the next one has begun;
-// that next one is as new as any other and sees what has been committed before
-// it. SQLite empties its log when something is committed and nobody reads, so
-// nobody lingers while this process writes, nor while the log is long, whoever
-// writes it.
-type directs struct {
-	uri  string
-	log  string // its file
-	mu   sync.Mutex
-	idle []*direct // the last one used is the next one: its pages are in the cache
-	open int       // idle ones, taken ones and the one that lingers
-	// closed is set by close; then taken waits for those that are being used.
-	closed bool
-	taken  sync.WaitGroup
+const (
+	aboutSession question = iota
+	aboutUser
+	aboutEvents
+)
 
-	lingering *direct // nil if none
-	writing   int     // how many writes are going on
-	long      bool    // whether the log was long at the last sweep
-	reads     uint    // how many reads might have lingered
-	sweeping  bool    // whether a sweep is to come
+// questions are the queries that a direct can be asked.
+var questions = [...]string{
+	// Left to itself SQLite takes the index of the ids alone, because it is unique,
+	// and then has to look up the row.
+	aboutSession: strings.Replace(selectSession, "FROM users ", "FROM users INDEXED BY users_epoch ", 1),
+	aboutUser:    selectUsers + whereID,
+	aboutEvents:  selectRecentMerged,
 }
 
 // find implements shortcut.
 func (s *directs) find(ctx context.Context, id session.ID) (row sessionRow, err error) {
-	if ctx.Err() != nil {
-		return row, errUsualWay
-	}
-	d := s.take()
-	if d == nil {
-		return row, errUsualWay
-	}
-	found, err := d.ask(string(id))
-	switch {
-	case found:
+	err = s.ask(ctx, func(d *direct) error {
+		if err := first(d); err != nil {
+			return err
+		}
 		row.read(d, id)
-		s.linger(d)
-		return row, nil
-	case err == nil:
-		err = sql.ErrNoRows
-	}
-	d.done()
-	s.giveBack(d, err)
+		return nil
+	}, aboutSession, string(id))
 	return row, err
 }
 
-// take returns one that nobody uses, or nil.
-func (s *directs) take() *direct {
-	d, mayOpen := s.reserve()
-	if !mayOpen {
-		return d
+// user implements shortcut.
+func (s *directs) user(ctx context.Context, id user.ID) (u user.User, err error) {
+	err = s.ask(ctx, func(d *direct) error {
+		if err := first(d); err != nil {
+			return err
+		}
+		u, err = readUser(d, id)
+		return err
+	}, aboutUser, string(id))
+	return u, err
+}
+
+// recent implements shortcut.
+func (s *directs) recent(ctx context.Context, u user.ID, limit int) (events []audit.Event, err error) {
+	err = s.ask(ctx, func(d *direct) error {
+		for len(events) != limit { // where it stops, SQLite could go on, and so it may linger
+			found, err := d.next()
+			if !found {
+				return err
+			}
+			if events == nil {
+				events = make([]audit.Event, 0, min(uint(limit), 32))
+			}
+			events = append(events, audit.Event{})
+			last := len(events) - 1
+			readEvent(d, &events[last], &events[max(last-1, 0)])
+		}
+		return nil
+	}, aboutEvents, string(u), int64(limit))
+	return events, err
+}
+
+// first goes to the first row.
+func first(d *direct) error {
+	found, err := d.next()
+	if err == nil && !found {
+		err = sql.ErrNoRows
 	}
-	d, err := openDirect(s.uri, selectSession)
-	if err != nil { // the usual way will meet it too, and explain it
-		s.remove()
+	return err
+}
+
+// ask asks q about arg and numbers and has the rows read by read.
+func (s *directs) ask(ctx context.Context, read func(*direct) error, q question, arg string, numbers ...int64) error {
+	if ctx.Err() != nil {
+		return errUsualWay
+	}
+	d := s.take()
+	if d == nil {
+		return errUsualWay
+	}
+	err := d.ask(q, arg, numbers...)
+	if err == nil {
+		err = read(d)
+	}
+	if err == nil && d.row {
+		s.linger(d)
 		return nil
 	}
-	return d
-}
-
-// reserve takes one that is open, or room for one more if it returns true.
-func (s *directs) reserve() (d *direct, mayOpen bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last := len(s.idle) - 1
-	switch {
-	case s.closed, last < 0 && s.open == maxDirects:
-		return nil, false
-	case last < 0:
-		s.open++
-	default:
-		d, s.idle = s.idle[last], s.idle[:last]
-	}
-	s.taken.Add(1)
-	return d, d == nil
-}
-
-// remove gives back the room for one.
-func (s *directs) remove() {
-	s.mu.Lock()
-	s.open--
-	s.mu.Unlock()
-	s.taken.Done()
-}
-
-// giveBack takes d back, whose last answer was err. One that is broken is not
-// used again.
-func (s *directs) giveBack(d *direct, err error) {
-	if err != nil && broken(err) {
-		d.close()
-		s.remove()
-		return
-	}
-	s.mu.Lock()
-	s.idle = append(s.idle, d)
-	s.mu.Unlock()
-	s.taken.Done()
-}
-
-// broken reports whether err tells that something is wrong with a connection, as
-// opposed to that others are in its way.
-func broken(err error) bool {
-	var code notOK
-	return errors.As(err, &code) && !code.busy()
-}
-
-// close closes all, and waits for those that are being used.
-func (s *directs) close() error {
-	s.mu.Lock()
-	s.closed = true
-	s.endLingering()
-	s.mu.Unlock()
-	s.taken.Wait()
-	var errs []error
-	for _, d := range s.idle {
-		errs = append(errs, d.close())
-	}
-	s.idle = nil
-	return errors.Join(errs...)
+	d.done()
+	s.giveBack(d, err)
+	return err
 }

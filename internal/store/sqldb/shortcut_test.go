@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
 	"gatehouse/internal/store/sqldb"
 	"gatehouse/internal/user"
@@ -62,17 +63,34 @@ func TestShortcutAgreesWithTheUsualWay(t *testing.T) {
 	}
 }
 
-// Each check asks the file: what another process has committed counts for the
+// The check looks up a row of sessions by key, and of users nothing but an index;
+// events come in their order and need not be sorted.
+func TestShortcutPlans(t *testing.T) {
+	db := migrated(t, filepath.Join(t.TempDir(), "g.db"))
+	check, events, err := db.ShortcutPlans(context.Background())
+	must(t, err)
+	for _, want := range []string{"sessions USING PRIMARY KEY (id=?)", "users USING COVERING INDEX users_epoch (id=?)"} {
+		if !strings.Contains(check, want) {
+			t.Errorf("no %q in:\n%s", want, check)
+		}
+	}
+	if !strings.Contains(events, "MERGE") || !strings.Contains(events, "audit_user") || strings.Contains(events, "TEMP B-TREE") {
+		t.Errorf("events:\n%s", events)
+	}
+}
+
+// Each read asks the file: what another process has committed counts for the
 // next one.
 func TestShortcutSeesOtherProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "g.db")
 	db := migrated(t, path)
 	u := newUser(t, db, "jun", user.RoleUser)
 	s := start(t, db, u.ID, "1")
+	ctx := context.Background()
 	for range 3 {
-		if _, err := db.Shortcut(context.Background(), s.ID); err != nil {
-			t.Fatal(err)
-		}
+		must(t, second(db.Shortcut(ctx, s.ID)))
+		must(t, second(db.ShortcutUser(ctx, u.ID)))
+		must(t, second(db.ShortcutRecent(ctx, u.ID, 20)))
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "RAISE_IN="+path, "RAISE_FOR="+string(u.ID))
@@ -80,12 +98,22 @@ func TestShortcutSeesOtherProcesses(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	wantReason(t, "ended from elsewhere", db, s.ID, session.Forced)
+	if now, err := db.ShortcutUser(ctx, u.ID); err != nil || now.Epoch.User != u.Epoch.User+1 {
+		t.Errorf("raised from elsewhere: %+v, %v", now, err)
+	}
+	if events, err := db.ShortcutRecent(ctx, u.ID, 20); err != nil || len(events) != 1 {
+		t.Errorf("told from elsewhere: %+v, %v", events, err)
+	}
 }
 
 func raiseAsProcess(path string) int {
-	db, err := sqldb.Open(context.Background(), path)
+	ctx, u := context.Background(), user.ID(os.Getenv("RAISE_FOR"))
+	db, err := sqldb.Open(ctx, path)
 	if err == nil {
-		_, _, err = db.Ledger().RaiseUser(context.Background(), user.ID(os.Getenv("RAISE_FOR")), "", forced, at)
+		_, _, err = db.Ledger().RaiseUser(ctx, u, "", forced, at)
+	}
+	if err == nil {
+		err = db.Audit().Append(ctx, audit.Event{At: at, Kind: audit.SessionsEnded, User: u})
 	}
 	if err != nil {
 		os.Stderr.WriteString(err.Error())
@@ -94,9 +122,18 @@ func raiseAsProcess(path string) int {
 	return 0
 }
 
-// SQLite empties its log when something is committed and nobody reads. One check
+// readAll is what comes with a request: a check, and what /mypage asks.
+func readAll(db *sqldb.DB, s session.Session) error {
+	ctx := context.Background()
+	_, err := db.Sessions().Find(ctx, s.ID)
+	_, err2 := db.Users().ByID(ctx, s.User)
+	_, err3 := db.Audit().Recent(ctx, s.User, 1)
+	return errors.Join(err, err2, err3)
+}
+
+// SQLite empties its log when something is committed and nobody reads. One read
 // after the other is no reason for it to grow, whoever writes.
-func TestChecksLetTheLogBeEmptied(t *testing.T) {
+func TestReadsLetTheLogBeEmptied(t *testing.T) {
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "g.db")
 	db := migrated(t, path)
@@ -105,13 +142,14 @@ func TestChecksLetTheLogBeEmptied(t *testing.T) {
 	must(t, second(raw.Exec("PRAGMA synchronous = OFF")))
 	u := newUser(t, db, "jun", user.RoleUser)
 	s := start(t, db, u.ID, "1")
+	must(t, db.Audit().Append(ctx, audit.Event{At: at, Kind: audit.Login, User: u.ID}))
 	for who, save := range map[string]func(data []byte) error{
 		"this process": func(data []byte) error { return db.Sessions().Save(ctx, s, data, at) },
 		"others":       func(data []byte) error { return second(raw.Exec(`UPDATE sessions SET data = $1`, data)) },
 	} {
 		t.Run(who, func(t *testing.T) {
 			must(t, second(raw.Exec("PRAGMA wal_checkpoint(TRUNCATE)")))
-			written := whileChecking(t, db, s.ID, save)
+			written := whileReading(t, db, s, save)
 			log, err := os.Stat(path + "-wal")
 			must(t, err)
 			if log.Size() > int64(written)/2 {
@@ -121,24 +159,24 @@ func TestChecksLetTheLogBeEmptied(t *testing.T) {
 	}
 }
 
-// whileChecking saves until a hundred megabytes are written, and returns how
-// many bytes. Meanwhile the session is checked again and again.
-func whileChecking(t *testing.T, db *sqldb.DB, id session.ID, save func(data []byte) error) (written int) {
-	var checks sync.WaitGroup
+// whileReading saves until a hundred megabytes are written, and returns how
+// many bytes. Meanwhile all that a request reads is read again and again.
+func whileReading(t *testing.T, db *sqldb.DB, s session.Session, save func(data []byte) error) (written int) {
+	var reads sync.WaitGroup
 	stop := make(chan struct{})
-	checks.Go(func() {
+	reads.Go(func() {
 		for {
 			select {
 			case <-stop:
 				return
 			case <-time.After(time.Millisecond):
-				if _, err := db.Sessions().Find(context.Background(), id); err != nil {
+				if err := readAll(db, s); err != nil {
 					t.Error(err)
 				}
 			}
 		}
 	})
-	defer checks.Wait()
+	defer reads.Wait()
 	defer close(stop)
 	data := make([]byte, 64<<10)
 	for written < 100<<20 {
@@ -158,14 +196,28 @@ func TestShortcutEndsItsTransactions(t *testing.T) {
 	u := newUser(t, db, "jun", user.RoleUser)
 	s := start(t, db, u.ID, "1")
 	raw := rawPool(t, path) // waits for 5 s
-	for _, id := range []session.ID{s.ID, session.IDOf("nobody")} {
+	ctx := context.Background()
+	for range 3 {
+		must(t, db.Audit().Append(ctx, audit.Event{At: at, Kind: audit.Login, User: u.ID}))
+	}
+	for what, look := range map[string]func() error{
+		"a session":          func() error { return second(db.Shortcut(ctx, s.ID)) },
+		"nobody's session":   func() error { return second(db.Shortcut(ctx, session.IDOf("nobody"))) },
+		"a user":             func() error { return second(db.ShortcutUser(ctx, u.ID)) },
+		"nobody":             func() error { return second(db.ShortcutUser(ctx, user.NewID())) },
+		"some of the events": func() error { return second(db.ShortcutRecent(ctx, u.ID, 2)) },
+		"all events":         func() error { return second(db.ShortcutRecent(ctx, u.ID, 20)) },
+	} {
 		must(t, second(raw.Exec(`UPDATE users SET name = 'something for the log'`)))
 		wantReason(t, "before", db, s.ID, "")
-		reason(t, db, id)
+		var ended *session.EndedError
+		if err := look(); err != nil && !errors.Is(err, sql.ErrNoRows) && !errors.As(err, &ended) {
+			t.Errorf("%s: %v", what, err)
+		}
 		var blocked, inLog, copied int
 		must(t, raw.QueryRow("PRAGMA wal_checkpoint(TRUNCATE)").Scan(&blocked, &inLog, &copied))
 		if blocked != 0 {
-			t.Errorf("after a look for %s the log cannot be emptied", id)
+			t.Errorf("after a look for %s the log cannot be emptied", what)
 		}
 	}
 }
@@ -177,16 +229,31 @@ func TestShortcutComesBackAfterAFailure(t *testing.T) {
 	raw := rawPool(t, path)
 	u := newUser(t, db, "jun", user.RoleUser)
 	s := start(t, db, u.ID, "1")
-	for range 3 {
-		must(t, second(db.Shortcut(ctx, s.ID)))
-		must(t, second(raw.Exec(`ALTER TABLE sessions RENAME TO away`)))
-		var ended *session.EndedError
-		if _, err := db.Sessions().Find(ctx, s.ID); err == nil || errors.As(err, &ended) {
-			t.Errorf("without a table: %v", err)
-		}
-		must(t, second(raw.Exec(`ALTER TABLE away RENAME TO sessions`)))
+	must(t, db.Audit().Append(ctx, audit.Event{At: at, Kind: audit.Login, User: u.ID}))
+	shortcuts := func() error {
+		_, err := db.ShortcutUser(ctx, u.ID)
+		_, err2 := db.ShortcutRecent(ctx, u.ID, 1)
+		return errors.Join(err, err2, second(db.Shortcut(ctx, s.ID)))
 	}
-	must(t, second(db.Shortcut(ctx, s.ID)))
+	for _, read := range []struct {
+		table string
+		fails func() error
+	}{
+		{"sessions", func() error { return second(db.Sessions().Find(ctx, s.ID)) }},
+		{"users", func() error { return second(db.Users().ByID(ctx, u.ID)) }},
+		{"audit", func() error { return second(db.Audit().Recent(ctx, u.ID, 20)) }},
+	} {
+		for range 3 {
+			must(t, shortcuts())
+			must(t, second(raw.Exec(`ALTER TABLE `+read.table+` RENAME TO away`)))
+			var ended *session.EndedError
+			if err := read.fails(); err == nil || errors.As(err, &ended) || errors.Is(err, user.ErrNotFound) {
+				t.Errorf("without the table %s: %v", read.table, err)
+			}
+			must(t, second(raw.Exec(`ALTER TABLE away RENAME TO `+read.table)))
+		}
+	}
+	must(t, shortcuts())
 }
 
 // More callers than connections, and the end of the database among them.
@@ -197,6 +264,7 @@ func TestShortcutInACrowd(t *testing.T) {
 	must(t, second(db.Migrate(ctx)))
 	u := newUser(t, db, "jun", user.RoleUser)
 	s := start(t, db, u.ID, "1")
+	must(t, db.Audit().Append(ctx, audit.Event{At: at, Kind: audit.Login, User: u.ID}))
 	var crowd sync.WaitGroup
 	var closed sync.WaitGroup
 	closed.Add(1)
@@ -204,6 +272,12 @@ func TestShortcutInACrowd(t *testing.T) {
 		crowd.Go(func() {
 			for range 100 {
 				if got, err := db.Sessions().Find(ctx, s.ID); err != nil || got.ID != s.ID {
+					t.Errorf("%+v, %v", got, err)
+				}
+				if got, err := db.Users().ByID(ctx, u.ID); err != nil || got != u {
+					t.Errorf("%+v, %v", got, err)
+				}
+				if got, err := db.Audit().Recent(ctx, u.ID, 20); err != nil || len(got) != 1 {
 					t.Errorf("%+v, %v", got, err)
 				}
 			}

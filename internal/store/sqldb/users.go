@@ -25,6 +25,9 @@ const selectUsers = `
 	       e.epoch, u.epoch, u.created_at, u.disabled_at
 	FROM users u CROSS JOIN everyone e `
 
+// whereID is for the user $1.
+const whereID = `WHERE u.id = $1`
+
 func scanUser(row interface{ Scan(...any) error }) (user.User, error) {
 	var (
 		u        user.User
@@ -35,6 +38,20 @@ func scanUser(row interface{ Scan(...any) error }) (user.User, error) {
 		&u.Epoch.All, &u.Epoch.User, &created, &disabled)
 	u.CreatedAt, u.DisabledAt = fromMillis(created), fromNullMillis(disabled)
 	return u, err
+}
+
+// readUser reads from d, which has been asked about id, what scanUser scans.
+func readUser(d *direct, id user.ID) (user.User, error) {
+	all, own := d.integer(6), d.integer(7)
+	if !isEpoch(all) || !isEpoch(own) {
+		return user.User{}, errUsualWay
+	}
+	u := user.User{ID: id, Username: d.text(1), Name: d.text(2), Email: d.text(3), Role: user.Role(d.text(4)), PasswordHash: d.text(5),
+		Epoch: user.Epoch{All: uint32(all), User: uint32(own)}, CreatedAt: fromMillis(d.integer(8))}
+	if !d.null(9) {
+		u.DisabledAt = fromMillis(d.integer(9))
+	}
+	return u, nil
 }
 
 // Create implements user.Store.
@@ -82,7 +99,16 @@ func searchKey(parts ...string) string {
 
 // ByID implements user.Store.
 func (s *Users) ByID(ctx context.Context, id user.ID) (user.User, error) {
-	return s.one(ctx, "WHERE u.id = $1", string(id))
+	if s.db.shortcut != nil {
+		u, err := s.db.shortcut.user(ctx, id)
+		switch {
+		case err == nil:
+			return u, nil
+		case errors.Is(err, sql.ErrNoRows):
+			return user.User{}, user.ErrNotFound
+		}
+	}
+	return s.one(ctx, whereID, string(id))
 }
 
 // ByLogin implements user.Store.
