@@ -104,10 +104,13 @@ func (s *directs) close() error {
 	s.endLingering()
 	s.mu.Unlock()
 	s.taken.Wait()
+	s.mu.Lock() // whoever comes late still looks
+	idle := s.idle
+	s.idle = nil
+	s.mu.Unlock()
 	var errs []error
-	for _, d := range s.idle {
+	for _, d := range idle {
 		errs = append(errs, d.close())
 	}
-	s.idle = nil
 	return errors.Join(errs...)
 }
