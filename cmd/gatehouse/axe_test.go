@@ -54,6 +54,7 @@ func (v *tour) accessible(s stop) {
 
 // axe finds what is wrong if something is.
 func TestAxe(t *testing.T) {
+	t.Parallel()
 	b := openTab(t, browser.New(t), startNode(t, embedded(t)), look{})
 	b.open("/login")
 	eval[chromedp.Void](b, axe+"; document.documentElement.lang = ''; document.querySelector('label').style.color = '#ddd'; undefined")

@@ -115,6 +115,7 @@ func (a *app) isOut(n *node, why session.Reason) {
 // An end on one node is refused on the other with the next request, although the
 // access token is good for another minute.
 func TestBearerEndsReachEveryNode(t *testing.T) {
+	t.Parallel()
 	inBothSetUps(t, func(t *testing.T, first, other *node) {
 		admin, kim := newClient(t), newClient(t)
 		admin.setUp(first)
@@ -160,6 +161,7 @@ func TestBearerEndsReachEveryNode(t *testing.T) {
 // A hundred refreshes of one token at once, on both nodes: one rotation, one
 // successor, nobody logged out. Then a replay of what was spent first ends it all.
 func TestBearerParallelRefreshesAndReplay(t *testing.T) {
+	t.Parallel()
 	inBothSetUps(t, func(t *testing.T, first, other *node) {
 		kim := newClient(t)
 		kim.signUp(first, "kim")
@@ -219,6 +221,7 @@ func refreshAtOnce(t *testing.T, a *app, nodes ...*node) (successors, failures [
 // Tokens outlive a restart: the keys and what refresh tokens are made with are in
 // the database.
 func TestBearerRestart(t *testing.T) {
+	t.Parallel()
 	inBothSetUps(t, func(t *testing.T, first, other *node) {
 		newClient(t).signUp(first, "kim")
 		robot := newApp(t, other, "kim")
@@ -250,6 +253,7 @@ func TestBearerRestart(t *testing.T) {
 
 // A header of a megabyte never reaches the program's own code.
 func TestBearerMegabyteOfHeader(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, embedded(t))
 	for _, size := range []int{64 << 10, 1 << 20} {
 		conn := n.dial(t)

@@ -39,6 +39,7 @@ func appPage(t *testing.T, host string) (origin string) {
 // is logged in at Gatehouse; those of other origins do not, and none of them gets
 // anywhere by that person's cookie.
 func TestBrowserCORS(t *testing.T) {
+	t.Parallel()
 	sameSite, crossSite, unlisted := appPage(t, "localhost"), appPage(t, "127.0.0.1"), appPage(t, "localhost")
 	n := startNode(t, embedded(t).with("GATEHOUSE_CORS_ORIGINS", sameSite+","+crossSite))
 	newClient(t).signUp(n, "kim")

@@ -14,7 +14,9 @@ import (
 // Every page there is, in either language, is open to everybody: light or dark,
 // on a screen of any width.
 func TestBrowserEveryPage(t *testing.T) {
-	chromium := browser.New(t)
+	t.Parallel()
+	// Nobody goes back, so no page that was left needs to be kept alive.
+	chromium := browser.New(t, chromedp.Flag("disable-back-forward-cache", true))
 	for _, language := range []string{"ko", "en"} {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()

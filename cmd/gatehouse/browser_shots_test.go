@@ -48,6 +48,7 @@ func shots() []shot {
 }
 
 func TestBrowserScreenshots(t *testing.T) {
+	t.Parallel()
 	dir := *screenshots
 	if dir == "" {
 		dir = t.TempDir()

@@ -16,6 +16,7 @@ import (
 // What people do with the product, done in a real browser. The parts of this
 // test run side by side, each with profiles of its own.
 func TestBrowser(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	for name, run := range map[string]struct {
 		settings func(testing.TB) settings

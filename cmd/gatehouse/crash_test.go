@@ -12,6 +12,7 @@ import (
 // The server is killed in the middle of its work. What it has answered holds:
 // who was told "in" is in, who was told "out" is out, and accounts are there.
 func TestKilledServerKeepsItsWord(t *testing.T) {
+	t.Parallel()
 	for name, setUp := range setUps {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

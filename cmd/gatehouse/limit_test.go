@@ -12,6 +12,7 @@ var ticketField = regexp.MustCompile(`name="ticket" value="([^"]+)"`)
 
 // Log-ins alternate between the nodes: the limit is one for all of them.
 func TestAtTheLimitThePersonChooses(t *testing.T) {
+	t.Parallel()
 	inBothSetUps(t, func(t *testing.T, first, other *node) {
 		phone, laptop, tablet := newClient(t), newClient(t), newClient(t)
 		phone.signUp(first, "kim")
@@ -41,6 +42,7 @@ func TestAtTheLimitThePersonChooses(t *testing.T) {
 }
 
 func TestAtTheLimitTheOldestIsReplaced(t *testing.T) {
+	t.Parallel()
 	inBothSetUps(t, func(t *testing.T, first, other *node) {
 		phone := newClient(t)
 		phone.signUp(first, "kim")
@@ -82,6 +84,7 @@ func TestAtTheLimitTheOldestIsReplaced(t *testing.T) {
 }
 
 func TestAtTheLimitTheLoginIsDenied(t *testing.T) {
+	t.Parallel()
 	inBothSetUps(t, func(t *testing.T, first, other *node) {
 		phone, laptop := newClient(t), newClient(t)
 		phone.signUp(first, "kim")

@@ -211,6 +211,7 @@ func TestLiveStopEndsStreams(t *testing.T) {
 // The news can fail in any way: open pages learn of the end all the same, and
 // an outage is no end.
 func TestLiveWithoutNews(t *testing.T) {
+	t.Parallel()
 	server := testenv.RedisServer(t)
 	s := embedded(t).with("GATEHOUSE_DATABASE_URL", testenv.Postgres(t), "GATEHOUSE_REDIS_URL", server.URL())
 	first, other := startNode(t, s), startNode(t, s)
@@ -349,6 +350,7 @@ func (b *tab) listens(t testing.TB) {
 
 // A new token in the same browser is no end: other tabs are loaded anew.
 func TestLiveOtherTabs(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	n := startNode(t, embedded(t))
 	newClient(t).signUp(n, "kim")
@@ -377,6 +379,7 @@ func TestLiveOtherTabs(t *testing.T) {
 
 // The cover is a page like any other, in both languages.
 func TestLiveCoverIsAPage(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	n := startNode(t, embedded(t))
 	person := newClient(t)

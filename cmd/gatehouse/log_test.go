@@ -21,6 +21,7 @@ type logLine struct {
 // One line per request, with what an operator needs; and nowhere in the log
 // anything that opens something.
 func TestLog(t *testing.T) {
+	t.Parallel()
 	const nextSecret, unusual = "private-search-words", "한국어로 된 비밀번호 열쇠"
 	inBothSetUps(t, func(t *testing.T, first, _ *node) {
 		admin, kim, stranger := newClient(t), newClient(t), newClient(t)

@@ -64,6 +64,7 @@ func (c terminal) kept() (l struct {
 // Commands run at once when the access token runs out, and some are killed: the
 // log-in stays, as one session.
 func TestCommandsAtOnceNeverLoseTheLogIn(t *testing.T) {
+	t.Parallel()
 	const rounds, atOnce, killed = 3, 20, 5
 	inBothSetUps(t, func(t *testing.T, first, other *node) {
 		newClient(t).signUp(other, "kim")
@@ -121,6 +122,7 @@ func TestCommandsAtOnceNeverLoseTheLogIn(t *testing.T) {
 // The proxy of the environment is used, over plain http only if that was asked
 // for, and a password in its address is not repeated.
 func TestLoginThroughAProxy(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, embedded(t))
 	newClient(t).signUp(n, "kim")
 	target, err := url.Parse(n.url)

@@ -15,6 +15,7 @@ import (
 // The whole story of the product, from the first start on. Requests alternate
 // between the nodes, so that everything done on one is seen on the other.
 func TestStory(t *testing.T) {
+	t.Parallel()
 	inBothSetUps(t, func(t *testing.T, first, other *node) {
 		admin, phone, laptop := newClient(t), newClient(t), newClient(t)
 
@@ -109,6 +110,7 @@ func contains(t testing.TB, a answer, text string) {
 
 // Stop, start again: everybody is still in, and who was out is still out.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	inBothSetUps(t, func(t *testing.T, first, other *node) {
 		admin, kim, gone := newClient(t), newClient(t), newClient(t)
 		admin.setUp(first)
@@ -133,6 +135,7 @@ func TestRestart(t *testing.T) {
 
 // An address that guesses is slowed down on every node, and nobody else is.
 func TestRateLimits(t *testing.T) {
+	t.Parallel()
 	inBothSetUps(t, func(t *testing.T, first, other *node) {
 		owner, elsewhere, stranger := newClient(t), newClient(t), newClient(t)
 		for _, c := range []*client{owner, stranger} {
@@ -182,6 +185,7 @@ func TestRateLimits(t *testing.T) {
 
 // A stop finishes what has begun, and takes nothing new.
 func TestStopFinishesRequestsInFlight(t *testing.T) {
+	t.Parallel()
 	inBothSetUps(t, func(t *testing.T, first, _ *node) {
 		newClient(t).signUp(first, "kim")
 		form := formOf([]string{"username=kim", "password=" + password}).Encode()

@@ -116,6 +116,7 @@ func selfSigned(t testing.TB) (path string, trusted *x509.CertPool) {
 // The nginx of the README: who comes through it is known by the right address,
 // whatever they claim, and hears of an end.
 func TestBehindNginx(t *testing.T) {
+	t.Parallel()
 	n := behindNginx(t, embedded(t))
 	admin, person := newClient(t), newClient(t)
 	admin.setUp(n.node)
@@ -139,13 +140,16 @@ func TestBehindNginx(t *testing.T) {
 // An open page behind a proxy that cuts its stream, or is gone for a while, goes
 // on listening and covers itself when its session ends.
 func TestBehindNginxThePageCoversItself(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	for name, more := range map[string]string{"as in the README": "", "that cuts streams": "proxy_read_timeout 1s;"} {
 		t.Run(name, func(t *testing.T) {
 			n := behindNginx(t, embedded(t), more)
+			// Passwords take long on a busy machine: a proxy that cuts what is slow
+			// is not asked for them.
 			admin, person := newClient(t), newClient(t)
-			admin.setUp(n.node)
-			person.signUp(n.node, "kim")
+			admin.setUp(n.behind)
+			person.signUp(n.behind, "kim")
 			b := openTab(t, chromium, n.node, look{cut: true})
 			call(b, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
 			b.carry(person)
@@ -158,13 +162,13 @@ func TestBehindNginxThePageCoversItself(t *testing.T) {
 				})
 				b.is("mypage", "/mypage")
 			}
-			admin.puts(n.node, person)
+			admin.puts(n.behind, person)
 			answered := time.Now()
 			b.covered("forced", "kim")
 			t.Logf("covered at most %v after the end", time.Since(answered).Round(time.Millisecond))
 
 			// Ended while there is no way to the page.
-			person.logIn(n.node, "kim")
+			person.logIn(n.behind, "kim")
 			b.carry(person)
 			b.open("/mypage")
 			b.listens(t)

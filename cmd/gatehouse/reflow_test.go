@@ -69,6 +69,7 @@ func layOut(b *tab) laidOut { b.t.Helper(); return eval[laidOut](b, layout) }
 
 // The look at the layout sees what is wrong if something is.
 func TestReflow(t *testing.T) {
+	t.Parallel()
 	b := openTab(t, browser.New(t), startNode(t, embedded(t)), look{})
 	b.open("/login")
 	b.size(narrowest, 800)

@@ -19,6 +19,7 @@ import (
 // TestScripts runs testdata/script/*.txtar, each in both set-ups. What the
 // scripts may say is in the README there.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)

@@ -52,6 +52,7 @@ func TestUnrecordedEndIsRecordedLater(t *testing.T) {
 
 // The receipt of a command names the nodes, although it is no node itself.
 func TestCommandSaysWhichNodesHaveConfirmed(t *testing.T) {
+	t.Parallel()
 	inBothSetUps(t, func(t *testing.T, first, other *node) {
 		newClient(t).signUp(first, "kim")
 		want := ", confirmed by 2 of 2 nodes, "
