@@ -57,11 +57,15 @@ func newer(record []byte) []byte {
 }
 
 func TestCluster(t *testing.T) {
-	c := testenv.RedisCluster(t)
+	t.Parallel()
 	t.Run("Sessions", func(t *testing.T) {
+		t.Parallel()
+		c := testenv.RedisCluster(t)
 		storetest.RunSessions(t, func(t *testing.T) storetest.Sessions { return clustered(t, c) })
 	})
 	t.Run("SessionsWhileSlotsMove", func(t *testing.T) {
+		t.Parallel()
+		c := testenv.RedisCluster(t)
 		began, m := time.Now(), keepMoving(t, c)
 		storetest.RunSessions(t, func(t *testing.T) storetest.Sessions {
 			s := clustered(t, c)
@@ -72,6 +76,8 @@ func TestCluster(t *testing.T) {
 		t.Logf("%d slots were moved in %v", m.moves, time.Since(began).Round(time.Millisecond))
 	})
 	t.Run("Limiter", func(t *testing.T) {
+		t.Parallel()
+		c := testenv.RedisCluster(t)
 		storetest.RunLimiter(t, func(t *testing.T, now func() time.Time) limit.Limiter {
 			store := redisdb.Open(c.URL(), longest)
 			t.Cleanup(func() { store.Close() })

@@ -56,6 +56,7 @@ func openSQL(t *testing.T) *sqldb.DB {
 }
 
 func TestSessions(t *testing.T) {
+	t.Parallel()
 	storetest.RunSessions(t, func(t *testing.T) storetest.Sessions {
 		s, _ := open(t)
 		return s
