@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,14 +31,7 @@ func TestPausedPostgresIsUnavailableInTime(t *testing.T) {
 	}
 	slow := func(t *testing.T, limit time.Duration, fn func(context.Context) error) {
 		t.Helper()
-		begin := time.Now()
-		err := fn(ctx)
-		if took := time.Since(begin); took > limit {
-			t.Errorf("took %v, want at most %v", took, limit)
-		}
-		if !errors.Is(err, user.ErrUnavailable) {
-			t.Errorf("got %v, want ErrUnavailable", err)
-		}
+		inTime(t, limit, func() { wantUnavailable(t, fn(ctx)) })
 	}
 
 	server.Pause()
@@ -45,13 +39,13 @@ func TestPausedPostgresIsUnavailableInTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) { slow(t, 400*time.Millisecond, read) })
 	}
 	t.Run("many at once, more than the pool holds", func(t *testing.T) {
-		done := make(chan struct{})
-		for range 60 {
-			go func() { slow(t, 600*time.Millisecond, reads["find"]); done <- struct{}{} }()
-		}
-		for range 60 {
-			<-done
-		}
+		inTime(t, 600*time.Millisecond, func() {
+			var all sync.WaitGroup
+			for range 60 {
+				all.Go(func() { wantUnavailable(t, reads["find"](ctx)) })
+			}
+			all.Wait()
+		})
 	})
 	t.Run("write", func(t *testing.T) {
 		slow(t, 2300*time.Millisecond, func(ctx context.Context) error { return db.Sessions().Touch(ctx, s, at.Add(time.Minute)) })
@@ -99,6 +93,32 @@ func TestPausedPostgresIsUnavailableInTime(t *testing.T) {
 	wantReason(t, "after the restart", db, s.ID, "")
 }
 
+// inTime fails the test if f never takes at most limit in three tries: other things
+// that a busy machine does may make one late, and what waits too long does so every
+// time.
+func inTime(t *testing.T, limit time.Duration, f func()) {
+	t.Helper()
+	for try := 1; ; try++ {
+		begin := time.Now()
+		f()
+		took := time.Since(begin)
+		if took <= limit {
+			return
+		}
+		if try == 3 {
+			t.Errorf("took %v, want at most %v", took, limit)
+			return
+		}
+	}
+}
+
+func wantUnavailable(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, user.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}
+
 // eventually waits until the database is back, which may take a few tries, and
 // never looks like anything but unavailable meanwhile.
 func eventually(t *testing.T, fn func(context.Context) error) {
@@ -135,13 +155,9 @@ func TestLockedSQLite(t *testing.T) {
 		"touch": func() error { return db.Sessions().Touch(ctx, s, at.Add(time.Minute)) },
 		"end":   func() error { _, err := db.Sessions().End(ctx, []session.ID{s.ID}, forced, at); return err },
 	} {
-		begin := time.Now()
-		if err := write(); !errors.Is(err, user.ErrUnavailable) {
-			t.Errorf("%s: %v, want ErrUnavailable", name, err)
-		}
-		if took := time.Since(begin); took > 2300*time.Millisecond {
-			t.Errorf("%s took %v", name, took)
-		}
+		t.Run(name, func(t *testing.T) {
+			inTime(t, 2300*time.Millisecond, func() { wantUnavailable(t, write()) })
+		})
 	}
 	_, err = conn.ExecContext(ctx, "ROLLBACK")
 	must(t, err)
