@@ -29,12 +29,14 @@ func keepMoving(t *testing.T, c *testenv.Cluster) *mover {
 					return
 				default:
 				}
+				began := time.Now()
 				if err := moveOn(c, redisdb.SlotOfShard(session.Shard(shard))); err != nil {
 					t.Errorf("a slot cannot be moved: %v", err)
 					return
 				}
 				m.moves++
-				time.Sleep(5 * time.Millisecond) // the tests need some of the machine
+				// The tests need some of the machine, and some time without an open slot.
+				time.Sleep(max(5*time.Millisecond, time.Since(began)/2))
 			}
 		}
 	}()
@@ -53,7 +55,8 @@ func (m *mover) halt() {
 }
 
 // moveOn moves a slot to another master: a key at a time at first, then by handfuls,
-// for the tombstones of a long test would keep one slot open for seconds.
+// and at last, on a slow machine, all at once: the tombstones of a long test would
+// keep one slot open for seconds, longer than anybody waits for it.
 func moveOn(c *testenv.Cluster, slot int) error {
 	from := c.Owner(slot)
 	var to *testenv.RedisProc
@@ -65,8 +68,12 @@ func moveOn(c *testenv.Cluster, slot int) error {
 	if err := c.BeginMove(slot, from, to); err != nil {
 		return err
 	}
+	began := time.Now()
 	for moved, handful := 0, 1; ; moved++ {
-		if moved == 30 {
+		switch open := time.Since(began); {
+		case open > 200*time.Millisecond:
+			handful = 1000
+		case open > 100*time.Millisecond, moved >= 30:
 			handful = 50
 		}
 		n, err := c.MoveKeys(slot, from, to, handful)

@@ -15,8 +15,25 @@ import (
 )
 
 // back is the promise: how long after the promotion of a replica the service may
-// be away. The race detector and a busy machine get more.
+// be away, with the race detector.
 const back = 2 * time.Second
+
+// inTime holds failovers to the promise; failover returns how long after the
+// promotion the service was away. A machine that does other things may make one
+// late, so that each has three tries; a node that is slow is so every time.
+func inTime(t *testing.T, failover func() (away time.Duration)) {
+	t.Helper()
+	for try := 1; ; try++ {
+		away := failover()
+		t.Logf("in service %v after the promotion", away.Round(time.Millisecond))
+		if away <= back {
+			return
+		}
+		if try == 3 {
+			t.Fatalf("the service was away for %v after the promotion, the promise is %v", away, back)
+		}
+	}
+}
 
 // failover is one way to lose the master, and how it comes back.
 type failover struct {
@@ -45,50 +62,58 @@ func newSentinelNode(t *testing.T, set *testenv.SentinelSet) *gated {
 }
 
 func TestI5_Failover(t *testing.T) {
+	t.Parallel()
 	for _, f := range failovers {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			set := testenv.RedisSentinel(t, 2, 3)
-			g := newSentinelNode(t, set)
-			live := g.login(g.user())
-			var ended []session.ID
-			for range 50 {
-				ended = append(ended, g.login(g.user()))
-			}
-			time.Sleep(200 * time.Millisecond) // the log-ins reach the replicas; the ends may or may not
-			g.end(ended...)
-			old := set.Redis[0]
-			f.lose(old)
-			set.Promoted(old)
-			promoted := time.Now()
-			for {
-				_, err := g.Check(context.Background(), live)
-				if err == nil {
-					break
-				}
-				if !errors.Is(err, session.ErrUnavailable) {
-					t.Fatalf("a live session during the failover: %v", err)
-				}
-				time.Sleep(5 * time.Millisecond)
-			}
-			g.backInTime(promoted)
-			for _, id := range ended {
-				g.wantEnded("ended before the failover", id)
-			}
-			fresh := g.login(g.user())
-			g.end(live)
-
-			// The old master comes back, and for a while believes that it still is.
-			f.find(old)
-			g.oldMasterIsBack(old, fresh, live, ended[0])
+			inTime(t, func() time.Duration { return failOver(t, f) })
 		})
 	}
+}
+
+func failOver(t *testing.T, f failover) (away time.Duration) {
+	t.Helper()
+	set := testenv.RedisSentinel(t, 2, 3)
+	g := newSentinelNode(t, set)
+	live := g.login(g.user())
+	var ended []session.ID
+	for range 50 {
+		ended = append(ended, g.login(g.user()))
+	}
+	time.Sleep(200 * time.Millisecond) // the log-ins reach the replicas; the ends may or may not
+	g.end(ended...)
+	old := set.Redis[0]
+	f.lose(old)
+	set.Promoted(old)
+	promoted := time.Now()
+	for {
+		_, err := g.Check(context.Background(), live)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, session.ErrUnavailable) {
+			t.Fatalf("a live session during the failover: %v", err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	away = time.Since(promoted)
+	for _, id := range ended {
+		g.wantEnded("ended before the failover", id)
+	}
+	fresh := g.login(g.user())
+	g.end(live)
+
+	// The old master comes back, and for a while believes that it still is.
+	f.find(old)
+	g.oldMasterIsBack(old, fresh, live, ended[0])
+	return away
 }
 
 // The killed master is started again at once, without its data, while the
 // sentinels are about to promote a replica that has everything. Until that is
 // done all of them name the empty one.
 func TestEmptyMasterBackBeforeTheFailover(t *testing.T) {
+	t.Parallel()
 	set := testenv.RedisSentinel(t, 2, 3, snapshotsOnly...)
 	g := newSentinelNode(t, set)
 	live, gone := g.login(g.user()), g.login(g.user())
@@ -113,6 +138,18 @@ func TestEmptyMasterBackBeforeTheFailover(t *testing.T) {
 // An old master that is back, and has not been told yet, knows nothing of who logs
 // in on the new one. A node that still has a connection to it must not log them out.
 func TestSessionOfTheNewMasterAskedOfTheOld(t *testing.T) {
+	for range 3 { // a busy machine asks too late, or has no answer in time
+		if newMastersAskedOfTheOld(t) {
+			return
+		}
+	}
+	t.Error("three times the old master was told before it was asked, or had no answer")
+}
+
+// newMastersAskedOfTheOld reports whether there was an answer while the old master
+// still took itself for one.
+func newMastersAskedOfTheOld(t *testing.T) bool {
+	t.Helper()
 	set := testenv.RedisSentinel(t, 1, 3)
 	g := newSentinelNode(t, set)
 	u := g.user()
@@ -138,25 +175,23 @@ func TestSessionOfTheNewMasterAskedOfTheOld(t *testing.T) {
 	must(t, err)
 	old.Resume()
 	if !testenv.IsMaster(old.Addr()) {
-		t.Fatal("the old master has been told already")
+		return false
 	}
-	if _, err := stale[0].Check(context.Background(), id); err != nil {
-		t.Errorf("a session that lives on the new master: %v", err)
+	answered := true
+	answer := func(of string, err error) {
+		t.Helper()
+		if errors.Is(err, session.ErrUnavailable) {
+			answered = false
+		} else if err != nil {
+			t.Errorf("%s that lives on the new master: %v", of, err)
+		}
 	}
-	if _, _, err := stale[1].Refresh(context.Background(), token); err != nil {
-		t.Errorf("the refresh token of a session that lives on the new master: %v", err)
-	}
+	_, err = stale[0].Check(context.Background(), id)
+	answer("a session", err)
+	_, _, err = stale[1].Refresh(context.Background(), token)
+	answer("the refresh token of a session", err)
 	g.wantAlive("refreshed", bearer.ID)
-}
-
-// backInTime notes how long after the promotion the service was away.
-func (g *gated) backInTime(promoted time.Time) {
-	g.t.Helper()
-	away := time.Since(promoted)
-	g.t.Logf("in service %v after the promotion", away.Round(time.Millisecond))
-	if away > back {
-		g.t.Errorf("the service was away for %v after the promotion, the promise is %v", away, back)
-	}
+	return answered
 }
 
 // oldMasterIsBack looks on while old, which for a while may believe that it is the
@@ -196,6 +231,7 @@ func (g *gated) startAs(u user.User, id session.ID) error {
 // A sentinel that was away during the failover still names the old master, which
 // is back and has not been told yet.
 func TestSentinelThatHasMissedAFailover(t *testing.T) {
+	t.Parallel()
 	set := testenv.RedisSentinel(t, 1, 3)
 	g := newSentinelNode(t, set)
 	set.Sentinels[0].Pause()
@@ -222,6 +258,7 @@ func TestSentinelThatHasMissedAFailover(t *testing.T) {
 }
 
 func TestSentinelsAllAway(t *testing.T) {
+	t.Parallel()
 	set := testenv.RedisSentinel(t, 1, 3)
 	g := newSentinelNode(t, set)
 	id := g.login(g.user())
@@ -229,9 +266,7 @@ func TestSentinelsAllAway(t *testing.T) {
 		s.Kill()
 	}
 	time.Sleep(time.Second)
-	if _, err := g.Check(context.Background(), id); err != nil {
-		t.Errorf("without sentinels, with Redis: %v", err)
-	}
+	g.wantServed("without sentinels, with Redis", id)
 	u := g.user()
 	set.Redis[0].Kill()
 	if _, err := g.Check(context.Background(), id); !errors.Is(err, session.ErrUnavailable) {
