@@ -65,7 +65,7 @@ test: deps ## Run all tests on real servers, with the race detector
 	go test $(RACE) -count=1 -p 1 -timeout 12m $$(go list ./... | grep -E '$(ALONE)')
 	go test $(RACE) -count=1 -parallel 3 -timeout 12m -skip '^TestInterleavings' ./internal/store/redisdb
 	go test $(RACE) -count=1 -p 2 -timeout 12m -skip '^TestInterleavings' $$(go list ./... | grep -vE '$(ALONE)|/store/redisdb$$')
-	go test -count=1 -p 1 -timeout 12m -run '^TestInterleavings' ./internal/store/...
+	go test -count=1 -p 2 -timeout 12m -run '^TestInterleavings' ./internal/store/...
 
 .PHONY: interleavings
 interleavings: deps ## Play all interleavings, those of a cluster too, in minutes
