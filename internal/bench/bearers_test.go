@@ -33,6 +33,7 @@ const (
 // bearers are the bearer sessions of one server, and what signs tokens for them.
 type bearers struct {
 	few, many string // keys of stand.carriers
+	keys      *token.Keyring
 	issuer    *token.Issuer
 	sessions  []session.Session
 	issued    time.Time
@@ -61,13 +62,13 @@ func newBearers(t testing.TB, s *server, dir string, store session.Store, n int,
 	must(t, err)
 	sealer, err := token.NewSealer(strings.TrimSpace(string(secret)))
 	must(t, err)
-	keys := token.NewKeyring(token.KeyringConfig{Keys: db.SigningKeys(), Sealer: sealer, Alg: token.EdDSA,
+	b.keys = token.NewKeyring(token.KeyringConfig{Keys: db.SigningKeys(), Sealer: sealer, Alg: token.EdDSA,
 		Rotation: 30 * 24 * time.Hour, Log: slog.New(slog.DiscardHandler), Now: time.Now})
-	must(t, keys.Start(ctx, db.Patient().SigningKeys()))
+	must(t, b.keys.Start(ctx, db.Patient().SigningKeys()))
 	_, port, err := net.SplitHostPort(s.addr)
 	must(t, err)
 	url := "http://localhost:" + port // what the program takes for its public URL
-	b.issuer, err = token.NewIssuer(keys, token.Parties{Issuer: url, Audience: url}, token.MaxLifetime)
+	b.issuer, err = token.NewIssuer(b.keys, token.Parties{Issuer: url, Audience: url}, token.MaxLifetime)
 	must(t, err)
 	return b
 }
@@ -79,6 +80,7 @@ func (s *stand) renewTokens(t testing.TB, many int) {
 		if time.Since(b.issued) < tokensLast {
 			continue
 		}
+		must(t, b.keys.Reload(t.Context())) // stores have been filled for minutes meanwhile
 		b.issued = time.Now()
 		all := make([]string, fewTokens+many)
 		for i := range all {
