@@ -64,12 +64,12 @@ func (b *bulk) loggedIn(u user.User) {
 	b.exec(b.audit, b.now, u.ID, u.ID, measure.ClientIP.String(), measure.Device.String())
 }
 
-// session starts a session of u, after that many ends of everyone, and returns
+// session starts a session of u who stays signed in (measure.FillRemembered), after that many ends of everyone, and returns
 // its token.
 func (b *bulk) session(u user.User, ends uint32) (token string) {
 	token = measure.NewToken()
-	b.exec(b.sessions, session.IDOf(token), u.ID, u.Username, u.Role, ends, b.now, b.now, measure.Limits.Idle.Milliseconds(),
-		b.now+measure.Limits.Lifetime.Milliseconds(), measure.ClientIP.String(), measure.Device.Browser, measure.Device.OS)
+	b.exec(b.sessions, session.IDOf(token), u.ID, u.Username, u.Role, ends, b.now, b.now, measure.Limits.RememberIdle.Milliseconds(),
+		b.now+measure.Limits.RememberLifetime.Milliseconds(), measure.ClientIP.String(), measure.Device.Browser, measure.Device.OS)
 	return token
 }
 

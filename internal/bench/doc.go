@@ -14,6 +14,11 @@
 // does what they cost depend on how many that are. The tables are of 32 clients, a
 // server that is busy; the rows that matter most are also measured with 1, 8 and 128.
 //
+// The people stay signed in ("Keep me signed in"): that one was there is written down
+// once in a while, Idle/20, and where a million sessions are checked in turn every
+// check of an ordinary one would be the first in three minutes. What a check writes is
+// counted by internal/figures, and what that costs by internal/capacity.
+//
 // Behind the table stand the targets and whether each was met (targets_test.go).
 //
 // Gatehouse is the real program, cmd/gatehouse, with its middleware, headers and

@@ -104,7 +104,7 @@ func newStand(t testing.TB, bin string, where cores, p population, whole bool) *
 	s.carry(t, cookieStock, "Cookie: "+stock.Cookie.Name+"=", tokens)
 
 	store := redisdb.Open(proc.URL(), measure.Limits.Longest())
-	tokens, err = measure.Fill(store, p.Sessions, owner)
+	tokens, err = measure.FillRemembered(store, p.Sessions, owner)
 	must(t, err)
 	defer store.Close()
 	n := float64(p.Sessions)

@@ -35,11 +35,21 @@ func NewToken() string {
 // Fill starts a session for each number below n as log-ins do, of the user
 // that owner returns for it, and returns the tokens.
 func Fill(store session.Store, n int, owner func(int) user.User) ([]string, error) {
+	return fill(store, n, owner, false)
+}
+
+// FillRemembered is Fill for people who stay signed in: when such a session was last
+// used is written down every few hours only, and so not while a bench goes on.
+func FillRemembered(store session.Store, n int, owner func(int) user.User) ([]string, error) {
+	return fill(store, n, owner, true)
+}
+
+func fill(store session.Store, n int, owner func(int) user.User, remember bool) ([]string, error) {
 	m := session.NewManager(store, nil, Limits, time.Now) // starts write nothing to the ledger
 	tokens := make([]string, n)
 	return tokens, parallel(n, func(i int) error {
 		tokens[i] = NewToken()
-		return InsistOnStart(m, session.IDOf(tokens[i]), session.New{User: owner(i), IP: address(i), Device: Device})
+		return InsistOnStart(m, session.IDOf(tokens[i]), session.New{User: owner(i), IP: address(i), Device: Device, Remember: remember})
 	})
 }
 
