@@ -7,11 +7,14 @@ import (
 	"gatehouse/internal/session"
 )
 
+// maxNext bounds a path to lead on to, as it is sent.
+const maxNext = 2048
+
 // localPath returns next if it is a path, with or without a query, on this
 // site, and "" if it could lead a browser anywhere else. It decides on the
 // parsed URL, and gives back what it has parsed, not what was typed.
 func localPath(next string) string {
-	if len(next) > 2048 {
+	if len(next) > maxNext {
 		return ""
 	}
 	u, err := url.Parse(next)
@@ -29,7 +32,10 @@ func localPath(next string) string {
 		return ""
 	}
 	local := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
-	return local.String()
+	if next = local.String(); len(next) > maxNext { // with what had to be escaped
+		return ""
+	}
+	return next
 }
 
 func unsafeInPath(r rune) bool { return r < 0x20 || r == 0x7f || r == '\\' }

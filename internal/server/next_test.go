@@ -36,6 +36,7 @@ func TestLocalPath(t *testing.T) {
 		"/login?next=/login":            "",
 		"/logout":                       "",
 		"/" + strings.Repeat("a", 3000): "",
+		"/" + strings.Repeat("<", 1000): "", // 3,001 bytes when sent
 	} {
 		if got := localPath(next); got != want {
 			t.Errorf("localPath(%.40q) = %q, want %q", next, got, want)
