@@ -21,11 +21,11 @@ type hashWorkerCmd struct{}
 // the server still finishes requests.
 func (hashWorkerCmd) Run(p program) error {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	_ = os.WriteFile("/proc/self/comm", []byte("gatehouse-hash"), 0) // Linux: else lists of processes call it exe
 	return hashworker.Serve(p.stdin, p.stdout)
 }
 
-// hashWorkerCommand returns the command of a worker. It has the name of this program,
-// by which the list of processes shows it.
+// hashWorkerCommand returns the command of a worker.
 func hashWorkerCommand() *exec.Cmd {
 	self := "/proc/self/exe" // this very program, even if another version has taken its place meanwhile
 	if runtime.GOOS != "linux" {

@@ -15,12 +15,9 @@ type job struct {
 	params         user.Params
 }
 
-// What no job has more of, so that nonsense on the pipe does not become memory.
-const (
-	maxPassword = 1 << 20 // bytes
-	maxSalt     = 1 << 10
-	maxKey      = 1 << 10
-)
+// maxPassword is how long a password may be, in bytes: nonsense on the pipe should not
+// become memory. The costs are bounded by user.Params.
+const maxPassword = 1 << 20
 
 // errJob: what came through the pipe is no job.
 var errJob = errors.New("hashworker: not a job")
@@ -32,12 +29,17 @@ type header struct {
 	Threads             uint8
 }
 
-func (h header) fits() bool {
-	return h.Password <= maxPassword && h.Salt <= maxSalt && h.Key <= maxKey && h.Time > 0 && h.Threads > 0
+func (h header) params() user.Params {
+	return user.Params{Memory: h.Memory, Time: h.Time, Threads: h.Threads, SaltLen: h.Salt, KeyLen: h.Key}
+}
+
+// fits reports whether a worker accepts j.
+func (j job) fits() bool {
+	return len(j.password) <= maxPassword && len(j.salt) == int(j.params.SaltLen) && j.params.Usable()
 }
 
 func (j job) header() header {
-	return header{Password: uint32(min(len(j.password), maxPassword+1)), Salt: uint32(min(len(j.salt), maxSalt+1)), Key: j.params.KeyLen,
+	return header{Password: uint32(len(j.password)), Salt: j.params.SaltLen, Key: j.params.KeyLen,
 		Memory: j.params.Memory, Time: j.params.Time, Threads: j.params.Threads}
 }
 
@@ -62,16 +64,12 @@ func readJob(r io.Reader) (job, error) {
 	if err := binary.Read(r, binary.LittleEndian, &h); err != nil {
 		return job{}, err
 	}
-	if !h.fits() {
+	if h.Password > maxPassword || !h.params().Usable() {
 		return job{}, errJob
 	}
 	rest := make([]byte, h.Salt+h.Password)
 	if _, err := io.ReadFull(r, rest); err != nil {
 		return job{}, err
 	}
-	return job{
-		salt:     rest[:h.Salt],
-		password: rest[h.Salt:],
-		params:   user.Params{Memory: h.Memory, Time: h.Time, Threads: h.Threads, SaltLen: h.Salt, KeyLen: h.Key},
-	}, nil
+	return job{password: rest[h.Salt:], salt: rest[:h.Salt], params: h.params()}, nil
 }

@@ -50,7 +50,7 @@ func New(c Config) *Pool {
 // computes it here.
 func (p *Pool) Derive(password, salt []byte, params user.Params) []byte {
 	j := job{password, salt, params}
-	if j.header().fits() {
+	if j.fits() {
 		if key, err := p.ask(j); err == nil {
 			return key
 		}

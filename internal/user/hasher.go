@@ -60,7 +60,7 @@ func NewHasher(c HasherConfig) (*Hasher, error) {
 	if c.Derive == nil {
 		c.Derive = Argon2id
 	}
-	if !c.Params.usable() {
+	if !c.Params.Usable() {
 		return nil, errors.New("user: hash parameters are out of bounds")
 	}
 	return &Hasher{
