@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -23,7 +24,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	os.Exit(run(ctx, program{os.Stdin, os.Stdout, os.Stderr, os.Environ()}, os.Args[1:]))
+	p := program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), hashWorker: hashWorkerCommand}
+	os.Exit(run(ctx, p, os.Args[1:]))
 }
 
 // program is what a command has to do with the world around it.
@@ -32,6 +34,9 @@ type program struct {
 	stdout  io.Writer // what the command was asked for
 	stderr  io.Writer // log and errors
 	environ []string
+	// hashWorker returns a command that runs hashWorkerCmd; nil: the server computes
+	// password hashes itself.
+	hashWorker func() *exec.Cmd
 }
 
 // Exit codes.
@@ -55,6 +60,7 @@ type commands struct {
 	Logout      logoutCmd      `cmd:"" help:"End that session, and forget its tokens."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server on this machine whether it is well."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
+	HashWorker  hashWorkerCmd  `cmd:"" hidden:"" help:"Compute password hashes for the server that has started this."`
 }
 
 // exited carries an exit code out of kong, which ends the program to show help.

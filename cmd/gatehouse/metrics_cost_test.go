@@ -133,7 +133,10 @@ func (p parts) handler(b *testing.B, metrics bool) handled {
 	b.Cleanup(f.close)
 	f.time(&s, c)
 	m := session.NewManager(s.sessions, s.ledger, sessionLimits(c), time.Now, append(f.options(), session.WithRefreshKey(p.key))...)
-	h, _, err := newHandler(b.Context(), c, m, session.NewHub(m, time.Second), p.keys, &s, f, p.log)
+	hasher, stop, err := program{}.newHasher(p.log)
+	check(b, err)
+	b.Cleanup(stop)
+	h, _, err := newHandler(b.Context(), c, m, session.NewHub(m, time.Second), p.keys, hasher, &s, f, p.log)
 	check(b, err)
 	return handled{h}
 }

@@ -91,7 +91,12 @@ func (c serveCmd) Run(ctx context.Context, p program) (err error) {
 		append(f.options(), session.WithRefreshKey([32]byte(refreshKey)))...)
 	sessions.LogTo(log)
 	hub := session.NewHub(sessions, s.lookEvery())
-	handler, users, err := newHandler(ctx, conf, sessions, hub, keys, s, f, log)
+	hasher, stopHashing, err := p.newHasher(log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopHashing()
+	handler, users, err := newHandler(ctx, conf, sessions, hub, keys, hasher, s, f, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -126,12 +131,8 @@ func sessionLimits(c config.Config) session.Limits {
 }
 
 // newHandler joins the parts of the server.
-func newHandler(ctx context.Context, c config.Config, sessions *session.Manager, hub *session.Hub, keys *token.Keyring, s *stores, f *figures, log *slog.Logger) (*server.Server, *user.Service, error) {
+func newHandler(ctx context.Context, c config.Config, sessions *session.Manager, hub *session.Hub, keys *token.Keyring, hasher *user.Hasher, s *stores, f *figures, log *slog.Logger) (*server.Server, *user.Service, error) {
 	deviceKey, err := s.db.Patient().Settings().Secret(ctx, "device-key", 32)
-	if err != nil {
-		return nil, nil, err
-	}
-	hasher, err := user.NewHasher(user.HasherConfig{})
 	if err != nil {
 		return nil, nil, err
 	}

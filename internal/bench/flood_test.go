@@ -13,9 +13,10 @@ import (
 )
 
 // roleFlood is this test binary as very many programs that log in, each again as
-// soon as it has an answer. They belong to other machines: here their process is
-// a nice one, so that what is measured is what they do to the server and not
-// what they take from it by running beside it.
+// soon as it has an answer. They belong to other machines: here their process runs
+// only where no other wants to (SCHED_IDLE), so that what is measured is what they do
+// to the server and not what they take from it by running beside it. To be nice is not
+// enough: the system lets a nice process, too, finish its slice of milliseconds.
 const roleFlood = "flood"
 
 // floodOrder says how many flood what. The next line, whatever it is, ends it.

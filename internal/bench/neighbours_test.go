@@ -101,7 +101,7 @@ func TestNeighbours(t *testing.T) {
 			crowd = n.embedded
 		}
 		tell("filling the stores …")
-		b := &block{site: newSite(t, embedded, crowd), n: n, watch: startHelper(t, roleWatch, 0), other: startHelper(t, roleFlood, 19)}
+		b := &block{site: newSite(t, embedded, crowd), n: n, watch: startHelper(t, roleWatch), other: startHelper(t, roleFlood, "chrt", "--idle", "0")}
 		for _, limits := range []bool{true, false} {
 			t.Run(fmt.Sprintf("embedded=%t,limits=%t", embedded, limits), func(t *testing.T) {
 				b.t = t
@@ -202,10 +202,10 @@ func (b *block) wants(pair int) int {
 func (b *block) settle() bool {
 	const quiet = 20 * time.Millisecond // of a fifth of a second
 	for deadline := time.Now().Add(patience / 4); time.Now().Before(deadline); {
-		before, err := cpuTime(b.server.pid)
+		before, err := familyTime(b.server.pid)
 		must(b.t, err)
 		time.Sleep(200 * time.Millisecond)
-		after, err := cpuTime(b.server.pid)
+		after, err := familyTime(b.server.pid)
 		must(b.t, err)
 		if after-before < quiet {
 			return true
@@ -217,7 +217,7 @@ func (b *block) settle() bool {
 // watched watches the checks while f runs.
 func (b *block) watched(f func() error) (seen Watched, err error) {
 	o := watchOrder{Addr: b.server.addr, Path: whoAmIPath, Carriers: b.checked, PerSecond: b.n.perSecond}
-	before, err := cpuTime(b.server.pid)
+	before, err := familyTime(b.server.pid)
 	if err != nil {
 		return seen, err
 	}
@@ -226,7 +226,7 @@ func (b *block) watched(f func() error) (seen Watched, err error) {
 		return seen, err
 	}
 	err = errors.Join(f(), stop(&seen))
-	after, lost := cpuTime(b.server.pid)
+	after, lost := familyTime(b.server.pid)
 	if err == nil {
 		err = lost
 	}
@@ -321,12 +321,14 @@ func (b *block) ends(body map[string]any) (func() (string, error), error) {
 	return did(fmt.Sprintf("%d in %v", n, took.Round(time.Millisecond)), err)
 }
 
-// startHelper starts this test binary in a role, with that niceness.
-func startHelper(t testing.TB, role string, nice int) *helper {
+// startHelper starts this test binary in a role, by a command that starts another
+// one, if any.
+func startHelper(t testing.TB, role string, by ...string) *helper {
 	t.Helper()
 	self, err := os.Executable()
 	must(t, err)
-	cmd := exec.Command("nice", "-n", fmt.Sprint(nice), self, testenv.TempDir(t))
+	argv := append(by, self, testenv.TempDir(t))
+	cmd := exec.Command(argv[0], argv[1:]...)
 	h := asHelper(t, cmd, role)
 	return &h
 }

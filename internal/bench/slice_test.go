@@ -54,7 +54,7 @@ func (s *stand) look(r row) (state, error) {
 			return now, err
 		}
 	}
-	now.server, err = cpuTime(srv.pid)
+	now.server, err = familyTime(srv.pid)
 	return now, err
 }
 
@@ -99,7 +99,7 @@ func (s *stand) slice(l *load, r row, o order) (sample, error) {
 
 // lookAfter is look with the times first: what looking costs is not the row's.
 func (s *stand) lookAfter(r row) (state, error) {
-	server, err := cpuTime(s.servers[r.server].pid)
+	server, err := familyTime(s.servers[r.server].pid)
 	if err != nil {
 		return state{}, err
 	}

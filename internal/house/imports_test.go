@@ -23,7 +23,7 @@ const module = "gatehouse/"
 // its tests. A new package needs a line here: say where it belongs.
 var mayImport = map[string][]string{
 	"cmd/gatehouse": {"internal/server", "internal/store/sqldb", "internal/store/redisdb", "internal/config", "web",
-		"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "internal/oauth", "internal/apiclient", "internal/metrics"},
+		"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "internal/oauth", "internal/apiclient", "internal/metrics", "internal/hashworker"},
 	"cmd/example":               {"cmd/example/guard"},
 	"cmd/example/guard":         {},
 	"internal/server":           {"internal/session", "internal/user", "internal/audit", "internal/limit", "internal/token", "internal/oauth"},
@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/session":          {"internal/user"},
 	"internal/oauth":            {"internal/user"},
 	"internal/apiclient":        {"internal/user"},
+	"internal/hashworker":       {"internal/user"},
 	"internal/metrics":          {"internal/session", "internal/user"},
 	"internal/token":            {"internal/session", "internal/user"},
 	"internal/audit":            {"internal/user"},

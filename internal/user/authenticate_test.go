@@ -84,11 +84,11 @@ func TestEpochIsReadBeforeThePasswordIsChecked(t *testing.T) {
 	h := newHouse(t)
 	u := h.add(t, SignUp{Username: "kim"})
 	derive := h.hasher.derive
-	h.hasher.derive = func(password, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte {
+	h.hasher.derive = func(password, salt []byte, p Params) []byte {
 		if _, err := h.store.Disable(context.Background(), u.ID, Change{At: h.now}); err != nil {
 			t.Error(err)
 		}
-		return derive(password, salt, time, memory, threads, keyLen)
+		return derive(password, salt, p)
 	}
 	got, err := h.Authenticate(t.Context(), "kim", goodPassword)
 	if err != nil || got.Epoch != u.Epoch {

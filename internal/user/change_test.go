@@ -52,14 +52,14 @@ func TestChangePasswordMeanwhileChanged(t *testing.T) {
 	h := newHouse(t)
 	u := h.add(t, SignUp{Username: "kim"})
 	derive, first := h.hasher.derive, true
-	h.hasher.derive = func(password, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte {
+	h.hasher.derive = func(password, salt []byte, p Params) []byte {
 		if first {
 			first = false
 			if _, err := h.ResetPassword(context.Background(), u.ID, "seven grey herons waltzing", Change{}); err != nil {
 				t.Error(err)
 			}
 		}
-		return derive(password, salt, time, memory, threads, keyLen)
+		return derive(password, salt, p)
 	}
 	h.hasher.permits = make(chan struct{}, 2) // the reset runs inside the change
 	_, _, err := h.ChangePassword(t.Context(), u.ID, goodPassword, nextPassword, Change{})

@@ -16,6 +16,16 @@ type HasherConfig struct {
 	Params     Params // default DefaultParams
 	Concurrent int    // hashes computed at once; default one per two CPUs that Go may use, at least 1 and at most 4
 	Waiting    int    // callers waiting for their turn before ErrBusy; default 64; negative: none
+	Derive     Derive // where they are computed; default Argon2id, in this process
+}
+
+// Derive computes the argon2id key (RFC 9106) of password and salt at the costs p;
+// of p.KeyLen bytes. It is called by several goroutines at once.
+type Derive func(password, salt []byte, p Params) []byte
+
+// Argon2id is the [Derive] that computes where it is called.
+func Argon2id(password, salt []byte, p Params) []byte {
+	return argon2.IDKey(password, salt, p.Time, p.Memory, p.Threads, p.KeyLen)
 }
 
 // Hasher computes and compares password hashes (argon2id), few at a time:
@@ -29,7 +39,7 @@ type Hasher struct {
 	refused atomic.Uint64
 	queue   int64
 	decoy   phc
-	derive  func(password, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte
+	derive  Derive
 }
 
 // NewHasher returns a Hasher. It refuses parameters that it would not accept
@@ -47,7 +57,10 @@ func NewHasher(c HasherConfig) (*Hasher, error) {
 	if c.Waiting == 0 {
 		c.Waiting = 64
 	}
-	if !c.Params.usable() {
+	if c.Derive == nil {
+		c.Derive = Argon2id
+	}
+	if !c.Params.Usable() {
 		return nil, errors.New("user: hash parameters are out of bounds")
 	}
 	return &Hasher{
@@ -56,7 +69,7 @@ func NewHasher(c HasherConfig) (*Hasher, error) {
 		queue:   int64(max(c.Waiting, 0)),
 		// A random key is as good as a computed one: no password leads to it.
 		decoy:  phc{c.Params, randomBytes(c.Params.SaltLen), randomBytes(c.Params.KeyLen)},
-		derive: argon2.IDKey,
+		derive: c.Derive,
 	}, nil
 }
 
@@ -123,7 +136,7 @@ func (h *Hasher) compute(ctx context.Context, password string, p phc) ([]byte, e
 		return nil, err
 	}
 	defer func() { <-h.permits }()
-	return h.derive([]byte(password), p.salt, p.Time, p.Memory, p.Threads, p.KeyLen), nil
+	return h.derive([]byte(password), p.salt, p.Params), nil
 }
 
 func (h *Hasher) acquire(ctx context.Context) error {

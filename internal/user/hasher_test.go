@@ -25,9 +25,9 @@ func newTestHasher(t *testing.T, c HasherConfig) (*Hasher, *atomic.Int64) {
 	}
 	var computed atomic.Int64
 	derive := h.derive
-	h.derive = func(password, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte {
+	h.derive = func(password, salt []byte, p Params) []byte {
 		computed.Add(1)
-		return derive(password, salt, time, memory, threads, keyLen)
+		return derive(password, salt, p)
 	}
 	return h, &computed
 }
@@ -161,14 +161,14 @@ func blockingHasher(t *testing.T, c HasherConfig) (h *Hasher, started chan struc
 	h, _ = newTestHasher(t, c)
 	started, release, most = make(chan struct{}, 100), make(chan struct{}), new(atomic.Int64)
 	var running atomic.Int64
-	h.derive = func(_, _ []byte, _, _ uint32, _ uint8, keyLen uint32) []byte {
+	h.derive = func(_, _ []byte, p Params) []byte {
 		n := running.Add(1)
 		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 		}
 		started <- struct{}{}
 		<-release
 		running.Add(-1)
-		return make([]byte, keyLen)
+		return make([]byte, p.KeyLen)
 	}
 	return h, started, release, most
 }

@@ -36,7 +36,10 @@ const (
 	maxPHC     = 256 // characters of the whole text
 )
 
-func (p Params) usable() bool {
+// Usable reports whether p is within the bounds in which this program computes
+// hashes: 8 KiB a lane to 256 MiB, 16 passes, 16 lanes, a salt of 8 to 64 bytes and a
+// key of 16 to 64.
+func (p Params) Usable() bool {
 	return p.Memory >= 8*uint32(p.Threads) && p.Memory <= maxMemory &&
 		p.Time >= 1 && p.Time <= maxTime &&
 		p.Threads >= 1 && p.Threads <= maxThreads &&
@@ -82,7 +85,7 @@ func parsePHC(s string) (phc, error) {
 		return phc{}, errHash
 	}
 	h.SaltLen, h.KeyLen = uint32(len(h.salt)), uint32(len(h.key))
-	if h.String() != s || !h.usable() {
+	if h.String() != s || !h.Usable() {
 		return phc{}, errHash
 	}
 	return h, nil
