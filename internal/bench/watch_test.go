@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -47,6 +46,8 @@ type watchOrder struct {
 
 // serveWatch is the main program of roleWatch.
 func serveWatch(in io.Reader, out io.Writer) error {
+	// Each waits on one of Go's processors, and wants it back at once.
+	runtime.GOMAXPROCS(2 * watchers)
 	g := generator{files: map[string][]string{}}
 	return obey(in, json.NewEncoder(out), func(o watchOrder, told func() error) any {
 		seen, err := g.watch(o, told)
@@ -116,7 +117,7 @@ type watcher struct {
 func (w *watcher) check(due time.Time) {
 	status, err := 0, error(nil)
 	if w.conn == nil {
-		if w.conn, err = net.Dial("tcp", w.Addr); err == nil {
+		if w.conn, err = dialBlocking(w.Addr); err == nil {
 			w.answers = bufio.NewReaderSize(w.conn, 16<<10)
 		}
 	}
@@ -153,15 +154,6 @@ func (w *watcher) hangUp() {
 	if w.conn != nil {
 		w.conn.Close()
 		w.conn = nil
-	}
-}
-
-// sleepUntil sleeps by the system's clock: Go's timers, in a process that does
-// nothing else, may be a millisecond late, which is more than a check takes.
-func sleepUntil(due time.Time) {
-	for left := time.Until(due); left > 0; left = time.Until(due) {
-		t := syscall.NsecToTimespec(int64(left))
-		_ = syscall.Nanosleep(&t, nil) // interrupted: look again
 	}
 }
 

@@ -32,7 +32,10 @@ const (
 	partingTry = 2 * time.Second
 )
 
-// keptEnd is at most endAtOnce sessions that ended together.
+// keptAtOnce is how many kept sessions the ledger is told of in one transaction.
+const keptAtOnce = 500
+
+// keptEnd is at most keptAtOnce sessions that ended together.
 type keptEnd struct {
 	ids  []ID
 	why  Why
@@ -66,7 +69,7 @@ func (u *unrecorded) keep(ids []ID, why Why, at time.Time) (kept int) {
 		if len(u.reasons) >= MaxUnrecorded {
 			continue
 		}
-		if e == nil || len(e.ids) == endAtOnce {
+		if e == nil || len(e.ids) == keptAtOnce {
 			e = &keptEnd{why: why, at: at}
 			u.ends = append(u.ends, e)
 		}

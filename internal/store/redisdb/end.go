@@ -18,9 +18,20 @@ import (
 // millisecond of the server's time, during which checks wait.
 const endBatch = 25
 
-// restFrom is after how much work an end of everyone rests for as long, so that
+// restFrom is after how much work an end of many rests for as long, so that
 // checks have half of the server's time to themselves.
 const restFrom = time.Millisecond
+
+// breath is of who ends very many.
+type breath struct{ since time.Time } // of the last rest
+
+// rest comes before each run of a script.
+func (b *breath) rest() {
+	if worked := time.Since(b.since); worked >= restFrom {
+		time.Sleep(min(worked, 10*restFrom))
+		b.since = time.Now()
+	}
+}
 
 // epochMemory is how long a user's raised epoch is kept in Redis. It has to
 // outlast any log-in that had read the epoch before; SQL keeps it for ever.
@@ -33,8 +44,9 @@ const countMemory = 10 * time.Minute
 // End implements session.Store.
 func (s *Store) End(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
 	var errs []error
+	breath := breath{time.Now()}
 	for _, one := range s.each() { // what can be done is done, although one server may be away
-		n, err := one.end(ctx, one.own(ids), why, now)
+		n, err := one.end(ctx, &breath, one.own(ids), why, now)
 		ended += n
 		errs = append(errs, err)
 	}
@@ -42,10 +54,11 @@ func (s *Store) End(ctx context.Context, ids []session.ID, why session.Why, now 
 }
 
 // end is End in one shard.
-func (s *Store) end(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
+func (s *Store) end(ctx context.Context, breath *breath, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
 	for len(ids) > 0 {
 		batch := ids[:min(len(ids), endBatch)]
 		ids = ids[len(batch):]
+		breath.rest()
 		n, successors, err := s.endBatch(ctx, batch, why, now)
 		if err != nil {
 			return ended, err
@@ -144,14 +157,11 @@ func endEveryone(ctx context.Context, all []*Store, scan func(context.Context, f
 	if err != nil {
 		return 0, err
 	}
-	counted, began := make([]int, len(all)), time.Now()
+	counted, breath := make([]int, len(all)), breath{time.Now()}
 	err = scan(ctx, func(ids []session.ID) error {
 		for i, s := range all {
 			for batch := range slices.Chunk(s.own(ids), endBatch) {
-				if worked := time.Since(began); worked >= restFrom {
-					time.Sleep(min(worked, 10*restFrom))
-					began = time.Now()
-				}
+				breath.rest()
 				err := patiently(ctx, func() error {
 					n, err := s.endOlder(ctx, batch, user.Epoch{All: epoch.All}, "", s.keys.count(epoch.All), why, now)
 					counted[i] = max(counted[i], n)

@@ -2,6 +2,7 @@ package redisdb
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,10 +11,15 @@ import (
 	"gatehouse/internal/session"
 )
 
-// scanCount is how many keys one SCAN looks at, and so how many records are
-// then read at once: a tenth of a millisecond of the server's time each,
-// during which checks wait.
-const scanCount = 250
+// scanCount is how many keys one SCAN looks at, and so how many records are then
+// read at once: a tenth of a millisecond of the server's time each, during which
+// checks wait, and a quarter of one of ours to decode them, which is when a reader
+// may rest. Of the servers of a cluster, where each of their shards is read by
+// itself, one SCAN looks at clusterScanCount.
+const (
+	scanCount        = 100
+	clusterScanCount = 250
+)
 
 // Scan implements session.Store.
 func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session) error) error {
@@ -21,22 +27,23 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 	// of a SHA-256, tell sessions apart as well as all, and of a million of them
 	// take 30 MB that the garbage collector need not walk through.
 	seen := map[[16]byte]struct{}{}
+	var found []session.Session // of a portion; the next has its place
 	return s.scanIDs(ctx, func(ids []session.ID) error {
-		var found []session.Session
+		found = found[:0]
 		var away awayError
 		for _, one := range s.each() {
 			own := one.own(ids)
 			if len(own) == 0 {
 				continue
 			}
-			some, _, err := one.read(ctx, own, now)
+			var err error
+			found, _, err = one.read(ctx, found, own, now)
 			switch {
 			case isUnavailable(err):
 				away = awayError{away.shards | one.bit(), err}
 			case err != nil:
 				return err
 			}
-			found = append(found, some...)
 		}
 		for _, f := range found {
 			var key [16]byte
@@ -76,7 +83,11 @@ func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error 
 
 // scanKeys calls fn with the keys that pattern matches, never with none.
 func (s *Store) scanKeys(ctx context.Context, pattern string, fn func([]string) error) error {
-	return s.scanSteps(ctx, pattern, scanCount, func(keys []string) error {
+	count := scanCount
+	if s.cluster != nil {
+		count = clusterScanCount
+	}
+	return s.scanSteps(ctx, pattern, count, func(keys []string) error {
 		if len(keys) == 0 {
 			return nil
 		}
@@ -128,9 +139,10 @@ func scanServer(ctx context.Context, do func(context.Context, func(boundConn) er
 	}
 }
 
-// read returns the live sessions among ids, and the ids without a record.
-// Unreadable records are passed over (I12).
-func (s *Store) read(ctx context.Context, ids []session.ID, now time.Time) (found []session.Session, gone []session.ID, err error) {
+// read appends the live sessions among ids to some, and returns the ids without a
+// record. Unreadable records are passed over (I12). If there is an error some is as
+// it was.
+func (s *Store) read(ctx context.Context, some []session.Session, ids []session.ID, now time.Time) (found []session.Session, gone []session.ID, err error) {
 	keys := make([]any, len(ids), 2*len(ids))
 	for i, id := range ids {
 		keys[i] = s.keys.session(id)
@@ -146,8 +158,9 @@ func (s *Store) read(ctx context.Context, ids []session.ID, now time.Time) (foun
 		return err
 	})
 	if err != nil {
-		return nil, nil, err
+		return some, nil, err
 	}
+	found = slices.Grow(some, len(ids))
 	for i, b := range records[:len(ids)] {
 		if b == nil || len(records) > len(ids) && records[len(ids)+i] != nil {
 			gone = append(gone, ids[i])

@@ -3,12 +3,14 @@ package redisdb_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
 
 	"gatehouse/internal/measure"
+	"gatehouse/internal/session"
 	"gatehouse/internal/store/redisdb"
 	"gatehouse/internal/testenv"
 	"gatehouse/internal/user"
@@ -71,4 +73,27 @@ func readInfo(b *testing.B, c redis.Conn) measure.Info {
 // cpu returns the seconds that the server has worked.
 func cpu(info measure.Info) float64 {
 	return info.Seconds("used_cpu_user") + info.Seconds("used_cpu_sys")
+}
+
+// BenchmarkScan tells what of a list becomes garbage, which makes the collector
+// run beside the checks: per session.
+func BenchmarkScan(b *testing.B) {
+	store := redisdb.Open(testenv.SharedRedis(b), longest)
+	b.Cleanup(func() { store.Close() })
+	const sessions = 10_000
+	users := measure.Users(sessions)
+	_, err := measure.Fill(store, sessions, func(i int) user.User { return users[i] })
+	must(b, err)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for b.Loop() {
+		n := 0
+		must(b, store.Scan(b.Context(), time.Now(), func(session.Session) error { n++; return nil }))
+		if n != sessions {
+			b.Errorf("%d sessions", n)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(b.N*sessions), "B/session")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(b.N*sessions), "allocs/session")
 }

@@ -153,7 +153,7 @@ func (s *Store) listLong(ctx context.Context, u user.ID, now time.Time) (listing
 	}
 	l := listing{whole: true}
 	for batch := range slices.Chunk(ids, readBatch) {
-		found, gone, err := s.read(ctx, batch, now)
+		found, gone, err := s.read(ctx, nil, batch, now)
 		if err != nil {
 			return listing{}, err
 		}
