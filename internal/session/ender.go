@@ -13,6 +13,10 @@ type Together interface {
 	Store
 	// Records reports whether l is the ledger in the same database.
 	Records(l Ledger) bool
+	// AtOnce is how many sessions one EndRecorded should end of very many, so
+	// that others need not wait long for its transaction. It leaves others their
+	// part of the processors by itself.
+	AtOnce() int
 	// EndRecorded is Ledger.RecordEnd and Store.End.
 	EndRecorded(ctx context.Context, ids []ID, why Why, now time.Time) (ended int, err error)
 	// RenewRecorded is Ledger.RecordEnd of old for why and Store.Renew.
@@ -22,6 +26,9 @@ type Together interface {
 // ender does both halves of an end by id. It is the only place that knows in
 // how many steps.
 type ender interface {
+	// atOnce is how many of very many one end should end, and whether it rests
+	// as it goes.
+	atOnce() (n int, rests bool)
 	// end does as much as can be done and says which half of it failed.
 	end(ctx context.Context, ids []ID, why Why, now time.Time) (ended int, unrecorded, undone error)
 	// endRecorded ends nothing that is not recorded.
@@ -40,6 +47,8 @@ func enderFor(store Store, ledger Ledger) ender {
 
 // oneStep is a transaction: it does both halves or neither.
 type oneStep struct{ store Together }
+
+func (s oneStep) atOnce() (int, bool) { return s.store.AtOnce(), true }
 
 func (s oneStep) end(ctx context.Context, ids []ID, why Why, now time.Time) (int, error, error) {
 	ended, err := s.store.EndRecorded(ctx, ids, why, now)
@@ -61,6 +70,8 @@ type twoSteps struct {
 	store  Store
 	ledger Ledger
 }
+
+func (s twoSteps) atOnce() (int, bool) { return endAtOnce, false }
 
 func (s twoSteps) end(ctx context.Context, ids []ID, why Why, now time.Time) (ended int, unrecorded, undone error) {
 	ended, unrecorded, undone = s.endRecorded(ctx, ids, why, now)

@@ -32,8 +32,8 @@ func (m *Manager) Preview(ctx context.Context, f Filter) (Preview, error) {
 const (
 	// endAtOnce is how many sessions an end by filter writes to the ledger in
 	// one transaction, which other ends and log-ins may have to wait for, and
-	// checks too: SQLite takes half a millisecond of a processor for so many.
-	endAtOnce = 25
+	// checks too if the ledger is SQLite, unless the store says otherwise.
+	endAtOnce = 100
 	// maxHit is how many accounts a receipt names.
 	maxHit = 100
 	// maxPasses bounds how often an end by filter looks again.
@@ -77,8 +77,15 @@ func (m *Manager) endMatching(ctx context.Context, f Filter, why Why) (Receipt, 
 func (m *Manager) endFound(ctx context.Context, f Filter, why Why, e *EndError) {
 	began, users, unseen := m.clock(), map[user.ID]struct{}{}, slices.Clone(f.IDs)
 	var batch []ID
+	atOnce, rests := m.ender.atOnce()
+	p := pace{since: time.Now()}
 	flush := func() error {
-		defer func() { batch = batch[:0] }()
+		defer func() {
+			batch = batch[:0]
+			if rests {
+				p.since = time.Now()
+			}
+		}()
 		if !m.endSome(ctx, batch, why, e) {
 			return e.Undone
 		}
@@ -86,14 +93,14 @@ func (m *Manager) endFound(ctx context.Context, f Filter, why Why, e *EndError) 
 	}
 	for pass := range maxPasses {
 		found := 0
-		err := m.each(ctx, f, began, func(s Session) error {
-			if s.Began.After(began) {
+		err := m.eachSeen(ctx, f, began, &p, func(s Session, matches bool) error {
+			if !matches || s.Began.After(began) {
 				return nil
 			}
 			found++
 			users[s.User] = struct{}{}
 			unseen = slices.DeleteFunc(unseen, func(id ID) bool { return id == s.ID })
-			if batch = append(batch, s.ID); len(batch) == endAtOnce {
+			if batch = append(batch, s.ID); len(batch) == atOnce {
 				return flush()
 			}
 			return nil
@@ -125,7 +132,7 @@ func (f Filter) narrow() bool { return len(f.IDs) > 0 || f.User != "" }
 // each calls fn with the live sessions that f selects at now, by the shortest
 // way that f leaves open.
 func (m *Manager) each(ctx context.Context, f Filter, now time.Time, fn func(Session) error) error {
-	return m.eachSeen(ctx, f, now, func(s Session, matches bool) error {
+	return m.eachSeen(ctx, f, now, &pace{since: time.Now()}, func(s Session, matches bool) error {
 		if !matches {
 			return nil
 		}
@@ -134,8 +141,8 @@ func (m *Manager) each(ctx context.Context, f Filter, now time.Time, fn func(Ses
 }
 
 // eachSeen calls fn with every session that is looked at on the way, and whether
-// f selects it.
-func (m *Manager) eachSeen(ctx context.Context, f Filter, now time.Time, fn func(s Session, matches bool) error) error {
+// f selects it. Where it reads everybody's it goes at the pace p.
+func (m *Manager) eachSeen(ctx context.Context, f Filter, now time.Time, p *pace, fn func(s Session, matches bool) error) error {
 	look := func(s Session) error { return fn(s, f.Matches(s, now)) }
 	switch {
 	case len(f.IDs) > 0:
@@ -164,7 +171,6 @@ func (m *Manager) eachSeen(ctx context.Context, f Filter, now time.Time, fn func
 		}
 		return err
 	}
-	p := pace{since: time.Now()}
 	return m.store.Scan(ctx, now, func(s Session) error {
 		if err := p.step(ctx); err != nil {
 			return err

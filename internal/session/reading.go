@@ -71,7 +71,7 @@ func (m *Manager) readAll(ctx context.Context, f Filter, long time.Duration, fn 
 		defer done()
 	}
 	began := time.Now() // how long the client waits goes by the real clock
-	err = m.eachSeen(ctx, f, m.clock(), func(s Session, matches bool) error {
+	err = m.eachSeen(ctx, f, m.clock(), &pace{since: time.Now()}, func(s Session, matches bool) error {
 		if long > 0 && time.Since(began) > long {
 			return errEnough
 		}

@@ -179,6 +179,9 @@ func (t timedTogether) EndRecorded(ctx context.Context, ids []ID, why Why, now t
 	return ended, err
 }
 
+// AtOnce implements Together.
+func (t timedTogether) AtOnce() int { return t.both.AtOnce() }
+
 // RenewRecorded implements Together.
 func (t timedTogether) RenewRecorded(ctx context.Context, old, next Session, why Why) error {
 	begin := t.now()

@@ -36,6 +36,7 @@ func (s slow) RecordEnd(context.Context, []ID, Why, time.Time) (Span, error)   {
 func (s slow) Head(context.Context) (int64, error)                             { return 0, s.take() }
 func (s slow) After(context.Context, int64, int) ([]Entry, error)              { return nil, s.take() }
 func (s slow) EndRecorded(context.Context, []ID, Why, time.Time) (int, error)  { return 0, s.take() }
+func (s slow) AtOnce() int                                                     { return 1 }
 func (s slow) RenewRecorded(_ context.Context, _, _ Session, _ Why) error      { return s.take() }
 func (s slow) Records(l Ledger) bool                                           { return l == Ledger(s) }
 func (s slow) EndUser(context.Context, user.ID, user.Epoch, ID, Why, time.Time) (int, error) {

@@ -44,7 +44,7 @@ func BenchmarkFindAmong(b *testing.B) {
 }
 
 // fillSQLite adds n users with a session each, and returns those in any order.
-func fillSQLite(b *testing.B, path string, n int) (ids []session.ID) {
+func fillSQLite(b testing.TB, path string, n int) (ids []session.ID) {
 	raw := rawPool(b, path)
 	raw.SetMaxOpenConns(1)
 	for _, statement := range []string{

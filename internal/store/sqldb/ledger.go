@@ -27,7 +27,8 @@ func (l *Ledger) RecordEnd(ctx context.Context, ids []session.ID, why session.Wh
 	}
 	entries := endOf(ids, why, now)
 	err = l.db.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		span, err = appendEntries(ctx, tx, entries)
+		p := l.db.dialect.portions.begin(len(ids))
+		span, err = appendEntries(ctx, p.on(tx), &p, entries)
 		return err
 	})
 	return span, err
@@ -67,7 +68,7 @@ func (l *Ledger) RaiseAll(ctx context.Context, why session.Why, now time.Time) (
 		if err != nil {
 			return err
 		}
-		span, err = appendEntries(ctx, tx, []session.Entry{{Epoch: epoch, Why: why, At: now}})
+		span, err = appendEntries(ctx, tx, &portioned{}, []session.Entry{{Epoch: epoch, Why: why, At: now}})
 		return err
 	})
 	return epoch, span, err
@@ -142,7 +143,7 @@ func afterRaise(ctx context.Context, tx *sql.Tx, u user.ID, raised int64, keep s
 			return epoch, session.Span{}, err
 		}
 	}
-	span, err := appendEntries(ctx, tx, []session.Entry{{User: u, Epoch: epoch, Keep: keep, Why: why, At: now}})
+	span, err := appendEntries(ctx, tx, &portioned{}, []session.Entry{{User: u, Epoch: epoch, Keep: keep, Why: why, At: now}})
 	if err != nil {
 		return epoch, span, err
 	}
@@ -155,26 +156,25 @@ func everyonesEpoch(ctx context.Context, q querier) (epoch uint32, err error) {
 	return epoch, err
 }
 
-// entriesAtOnce is small because SQLite looks up numbered placeholders one by
-// one: the cost of an INSERT grows with the square of their number.
-const (
-	entryColumns  = 9
-	entriesAtOnce = 40
-)
+// entryColumns is how many placeholders an entry takes. There are few entries to
+// a statement because SQLite looks up numbered placeholders one by one: the cost
+// of an INSERT grows with the square of their number.
+const entryColumns = 9
 
 // appendEntries numbers the entries and writes them. It waits for its turn, and
 // from then on every other writer of the ledger waits for the commit: that is
 // what puts numbers in the order of commits. So it comes last in a transaction.
-func appendEntries(ctx context.Context, tx *sql.Tx, entries []session.Entry) (session.Span, error) {
+func appendEntries(ctx context.Context, q querier, p *portioned, entries []session.Entry) (session.Span, error) {
 	var last int64
-	err := tx.QueryRowContext(ctx, `UPDATE turns SET n = n + $1 WHERE name = $2 RETURNING n`, len(entries), turnOfLedger).Scan(&last)
+	err := q.QueryRowContext(ctx, `UPDATE turns SET n = n + $1 WHERE name = $2 RETURNING n`, len(entries), turnOfLedger).Scan(&last)
 	if err != nil {
 		return session.Span{}, err
 	}
 	span := session.Span{First: last - int64(len(entries)) + 1, Last: last}
 	seq := last - int64(len(entries))
 	for len(entries) > 0 {
-		chunk := entries[:min(entriesAtOnce, len(entries))]
+		p.breathe()
+		chunk := entries[:min(max(1, p.entries), len(entries))]
 		entries = entries[len(chunk):]
 		rows := make([]string, len(chunk))
 		args := make([]any, 0, entryColumns*len(chunk))
@@ -186,7 +186,7 @@ func appendEntries(ctx context.Context, tx *sql.Tx, entries []session.Entry) (se
 				sql.NullInt64{Int64: int64(e.Epoch.All), Valid: e.User == "" && e.Session == ""},
 				null(cmp.Or(e.Keep, e.Why.Successor)), e.Why.Reason, e.Why.Actor, millis(e.At))
 		}
-		_, err := tx.ExecContext(ctx, `
+		_, err := q.ExecContext(ctx, `
 			INSERT INTO ends (seq, session_id, user_id, epoch_user, epoch_all, keep_id, reason, actor, at)
 			VALUES `+strings.Join(rows, ", "), args...)
 		if err != nil {

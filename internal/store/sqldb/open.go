@@ -50,6 +50,7 @@ type dialect struct {
 	// of a transaction. A PostgreSQL that is late with it is away; on SQLite
 	// nobody can be away, and a transaction starts by waiting for other writers.
 	answerWithin time.Duration
+	portions     portions
 	migrator
 }
 

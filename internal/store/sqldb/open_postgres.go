@@ -51,6 +51,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		forShare:     " FOR SHARE",
 		forOne:       " FOR NO KEY UPDATE",
 		answerWithin: readTimeout,
+		portions:     portionsAway,
 		migrator: migrator{
 			goose:       goose.DialectPostgres,
 			files:       migrations.Postgres(),

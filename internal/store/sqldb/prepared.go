@@ -6,14 +6,20 @@ import (
 	"sync"
 )
 
-// prepared is a pool that compiles each query only once. Compiling is two thirds
-// of what it costs SQLite to check a session, and was a fifth of /mypage. pgx does
-// the same for PostgreSQL, in a way that the URL can turn off for poolers in
-// between which cannot bear it.
+// prepared is a pool, or a transaction, that compiles each query only once.
+// Compiling is two thirds of what it costs SQLite to check a session, and was a
+// fifth of /mypage. pgx does the same for PostgreSQL, in a way that the URL can turn
+// off for poolers in between which cannot bear it.
 type prepared struct {
-	*sql.DB
+	preparer
 	mu         sync.RWMutex
 	statements map[string]*sql.Stmt // by query
+}
+
+// preparer is a querier that can be asked to compile.
+type preparer interface {
+	querier
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
 // maxPrepared bounds what is remembered. The queries are the constants of this
@@ -26,7 +32,7 @@ func (p *prepared) QueryRowContext(ctx context.Context, query string, args ...an
 	if s := p.statement(ctx, query); s != nil {
 		return s.QueryRowContext(ctx, args...)
 	}
-	return p.DB.QueryRowContext(ctx, query, args...)
+	return p.preparer.QueryRowContext(ctx, query, args...)
 }
 
 // QueryContext is that of sql.DB.
@@ -34,7 +40,15 @@ func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) 
 	if s := p.statement(ctx, query); s != nil {
 		return s.QueryContext(ctx, args...)
 	}
-	return p.DB.QueryContext(ctx, query, args...)
+	return p.preparer.QueryContext(ctx, query, args...)
+}
+
+// ExecContext is that of sql.DB.
+func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if s := p.statement(ctx, query); s != nil {
+		return s.ExecContext(ctx, args...)
+	}
+	return p.preparer.ExecContext(ctx, query, args...)
 }
 
 // statement returns query compiled; nil if that cannot be, which asking it as it
@@ -46,7 +60,7 @@ func (p *prepared) statement(ctx context.Context, query string) *sql.Stmt {
 	if s != nil || n >= maxPrepared {
 		return s
 	}
-	s, err := p.DB.PrepareContext(ctx, query)
+	s, err := p.preparer.PrepareContext(ctx, query)
 	if err != nil {
 		return nil
 	}

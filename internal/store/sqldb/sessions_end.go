@@ -20,11 +20,13 @@ const (
 	buried = `ended_at = $1, reason = CASE
 		WHEN last_seen + idle_ms > $2 AND deadline > $3 THEN COALESCE(` + firstRaise + `, $4)
 		ELSE 'expired' END, ` + cleared
-	firstRaise = `(SELECT reason FROM (
-			SELECT seq, reason FROM ends WHERE ends.user_id = sessions.user_id AND ends.epoch_user > sessions.epoch_user
+	// firstRaise asks for a number and then for its row: SQLite sorts rows for
+	// longer than all the rest takes.
+	firstRaise = `(SELECT reason FROM ends WHERE seq = (SELECT MIN(seq) FROM (
+			SELECT seq FROM ends WHERE ends.user_id = sessions.user_id AND ends.epoch_user > sessions.epoch_user
 			UNION ALL
-			SELECT seq, reason FROM ends WHERE ends.epoch_all > sessions.epoch_all
-		) AS raises ORDER BY seq LIMIT 1)`
+			SELECT seq FROM ends WHERE ends.epoch_all > sessions.epoch_all
+		) AS raises))`
 )
 
 func burial(why session.Why, now time.Time) []any {
@@ -32,14 +34,12 @@ func burial(why session.Why, now time.Time) []any {
 	return []any{t, t, t, string(why.Reason)}
 }
 
-// idsAtOnce is small for the same reason as entriesAtOnce.
-const idsAtOnce = 300
-
 // End implements session.Store.
 func (s *Sessions) End(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
 	var endings []ending
 	err = s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		ended, endings, err = endByID(ctx, tx, ids, why, now)
+		p := s.db.dialect.portions.begin(len(ids))
+		ended, endings, err = endByID(ctx, p.on(tx), &p, ids, why, now)
 		return err
 	})
 	if err != nil {
@@ -50,12 +50,12 @@ func (s *Sessions) End(ctx context.Context, ids []session.ID, why session.Why, n
 }
 
 // endByID ends the sessions and whatever they go by since a renewal.
-func endByID(ctx context.Context, tx *sql.Tx, ids []session.ID, why session.Why, now time.Time) (ended int, endings []ending, err error) {
+func endByID(ctx context.Context, q querier, p *portioned, ids []session.ID, why session.Why, now time.Time) (ended int, endings []ending, err error) {
 	queue := append([]session.ID(nil), ids...)
 	seen := map[session.ID]bool{}
 	for len(queue) > 0 {
 		var next []any
-		for len(queue) > 0 && len(next) < idsAtOnce {
+		for len(queue) > 0 && len(next) < p.statement {
 			if id := queue[0]; !seen[id] {
 				seen[id] = true
 				next = append(next, id)
@@ -65,7 +65,8 @@ func endByID(ctx context.Context, tx *sql.Tx, ids []session.ID, why session.Why,
 		if len(next) == 0 {
 			break
 		}
-		n, some, err := endThese(ctx, tx, next, why, now)
+		p.breathe()
+		n, some, err := endThese(ctx, q, next, why, now)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -73,7 +74,7 @@ func endByID(ctx context.Context, tx *sql.Tx, ids []session.ID, why session.Why,
 		endings = append(endings, some...)
 		// Asked after the rows are locked or ended: from here on none of
 		// them can be renewed any more.
-		successors, err := successorsOf(ctx, tx, next)
+		successors, err := successorsOf(ctx, q, next)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -84,11 +85,11 @@ func endByID(ctx context.Context, tx *sql.Tx, ids []session.ID, why session.Why,
 
 // endThese ends those of the sessions that are in force; what an epoch has
 // ended keeps the reason that the ledger has for it.
-func endThese(ctx context.Context, tx *sql.Tx, ids []any, why session.Why, now time.Time) (alive int, endings []ending, err error) {
+func endThese(ctx context.Context, q querier, ids []any, why session.Why, now time.Time) (alive int, endings []ending, err error) {
 	t := millis(now)
 	args := append(burial(why, now), ids...)
 	n := len(args)
-	return countAlive(ctx, tx, `
+	return countAlive(ctx, q, `
 		UPDATE sessions SET `+buried+`
 		WHERE id IN (`+numbered(5, len(ids))+`) AND `+live+`
 		RETURNING id, reason, last_seen + idle_ms > `+numbered(n+1, 1)+` AND deadline > `+numbered(n+2, 1),
@@ -111,8 +112,8 @@ func countAlive(ctx context.Context, q querier, query string, args ...any) (aliv
 	return alive, endings, err
 }
 
-func successorsOf(ctx context.Context, tx *sql.Tx, ids []any) (successors []session.ID, err error) {
-	err = each(ctx, tx, func(rows *sql.Rows) error {
+func successorsOf(ctx context.Context, q querier, ids []any) (successors []session.ID, err error) {
+	err = each(ctx, q, func(rows *sql.Rows) error {
 		var id session.ID
 		err := rows.Scan(&id)
 		successors = append(successors, id)
@@ -158,33 +159,46 @@ func (s *Sessions) EndUser(ctx context.Context, u user.ID, epoch user.Epoch, kee
 	return ended, nil
 }
 
-// endedAtOnce bounds a transaction of EndAll. It is final from the raise of the
-// epoch; what follows is bookkeeping, and must not keep log-ins waiting.
-const endedAtOnce = 1000
-
-// EndAll implements session.Store.
+// EndAll implements session.Store. It is final from the raise of the epoch; what
+// follows is bookkeeping, and must not keep anybody waiting.
 func (s *Sessions) EndAll(ctx context.Context, epoch user.Epoch, why session.Why, now time.Time) (ended int, err error) {
 	_, err = s.db.exec(ctx, `UPDATE everyone SET epoch = $1 WHERE epoch < $2`, epoch.All, epoch.All)
 	if err != nil {
 		return 0, err
 	}
-	t := millis(now)
-	for {
-		alive := 0
-		var endings []ending
-		err := s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-			alive, endings, err = countAlive(ctx, tx, `
-				UPDATE sessions SET `+buried+`
-				WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL AND epoch_all < $5 LIMIT $6)
-				  AND ended_at IS NULL
-				RETURNING id, reason, last_seen + idle_ms > $7 AND deadline > $8`,
-				append(burial(why, now), epoch.All, endedAtOnce, t, t)...)
-			return err
-		})
+	for p := s.db.dialect.portions.begin(s.db.dialect.portions.transaction); ; {
+		alive, endings, err := s.endOvertaken(ctx, &p, epoch, why, now)
 		if err != nil || len(endings) == 0 {
 			return ended, err
 		}
 		ended += alive
 		s.db.listeners.tell(endings)
+		p.breathe()
 	}
+}
+
+// endOvertaken marks a few of those whose epoch is before everyone's, in one
+// transaction; none if there are none left.
+func (s *Sessions) endOvertaken(ctx context.Context, p *portioned, epoch user.Epoch, why session.Why, now time.Time) (alive int, endings []ending, err error) {
+	t := millis(now)
+	err = s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		alive, endings = 0, nil
+		for q, more := p.on(tx), true; more; {
+			n, some, err := countAlive(ctx, q, `
+				UPDATE sessions SET `+buried+`
+				WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL AND epoch_all < $5 LIMIT $6)
+				  AND ended_at IS NULL
+				RETURNING id, reason, last_seen + idle_ms > $7 AND deadline > $8`,
+				append(burial(why, now), epoch.All, p.statement, t, t)...)
+			if err != nil {
+				return err
+			}
+			alive += n
+			endings = append(endings, some...)
+			more = len(some) > 0 && len(endings) < p.transaction
+			p.breathe()
+		}
+		return nil
+	})
+	return alive, endings, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -287,6 +288,38 @@ func TestEndAllGoesOnPastOneBatch(t *testing.T) {
 			t.Errorf("pruned %d of %d", n, more+1)
 		}
 	})
+}
+
+// While everyone's sessions are marked, few at a time in the embedded default,
+// whoever wants to write gets their turn in between.
+func TestOthersWriteWhileEveryoneEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	path := t.TempDir() + "/gatehouse.db"
+	db := migrated(t, path)
+	fillSQLite(t, path, 500)
+	newcomer := newUser(t, db, "jun", user.RoleUser)
+	epoch, _, err := db.Ledger().RaiseAll(ctx, forced, at)
+	must(t, err)
+	var once sync.Once
+	marked := 0
+	go db.Sessions().Listen(ctx, func(session.ID, session.Reason) {
+		once.Do(func() {
+			must(t, rawPool(t, path).QueryRow(`SELECT COUNT(*) FROM sessions WHERE ended_at IS NOT NULL`).Scan(&marked))
+			start(t, db, newcomer.ID, "new")
+		})
+	}, nil)
+	for nodes := (session.Nodes{}); nodes.Live == 0; nodes, err = db.Sessions().Confirm(ctx) {
+		must(t, err)
+	}
+	n, err := db.Sessions().EndAll(ctx, epoch, forced, time.UnixMilli(60_000))
+	must(t, err)
+	if n != 500 {
+		t.Errorf("%d ended, want 500", n)
+	}
+	if marked == 0 || marked > 50 {
+		t.Errorf("%d were marked before anybody else could write", marked)
+	}
 }
 
 func TestTombstonesForgetWhoItWas(t *testing.T) {

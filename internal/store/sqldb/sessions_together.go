@@ -16,6 +16,9 @@ func (s *Sessions) Records(l session.Ledger) bool {
 	return ok && mine.db.writer == s.db.writer
 }
 
+// AtOnce implements session.Together.
+func (s *Sessions) AtOnce() int { return s.db.dialect.portions.recorded }
+
 // EndRecorded implements session.Together.
 func (s *Sessions) EndRecorded(ctx context.Context, ids []session.ID, why session.Why, now time.Time) (ended int, err error) {
 	if len(ids) == 0 {
@@ -23,10 +26,13 @@ func (s *Sessions) EndRecorded(ctx context.Context, ids []session.ID, why sessio
 	}
 	var endings []ending
 	err = s.db.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		if ended, endings, err = endByID(ctx, tx, ids, why, now); err != nil {
+		p := s.db.dialect.portions.begin(len(ids))
+		q := p.on(tx)
+		if ended, endings, err = endByID(ctx, q, &p, ids, why, now); err != nil {
 			return err
 		}
-		_, err = appendEntries(ctx, tx, endOf(ids, why, now))
+		_, err = appendEntries(ctx, q, &p, endOf(ids, why, now))
+		p.breathe()
 		return err
 	})
 	if err != nil {
@@ -42,7 +48,7 @@ func (s *Sessions) RenewRecorded(ctx context.Context, old, next session.Session,
 		if err := s.renew(ctx, tx, old, next); err != nil {
 			return err
 		}
-		_, err := appendEntries(ctx, tx, endOf([]session.ID{old.ID}, why, next.LastSeen))
+		_, err := appendEntries(ctx, tx, &portioned{}, endOf([]session.ID{old.ID}, why, next.LastSeen))
 		return err
 	})
 	if err == nil {
