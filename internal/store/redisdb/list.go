@@ -11,15 +11,15 @@ import (
 	"gatehouse/internal/session"
 )
 
-// scanCount is how many keys one SCAN looks at, and so how many records are then
-// read at once: a tenth of a millisecond of the server's time each, during which
-// checks wait, and a quarter of one of ours to decode them, which is when a reader
-// may rest. Of the servers of a cluster, where each of their shards is read by
-// itself, one SCAN looks at clusterScanCount.
-const (
-	scanCount        = 100
-	clusterScanCount = 250
-)
+// scanCount is how many keys one SCAN looks at: a tenth of a millisecond of the
+// server's time, during which checks wait.
+const scanCount = 250
+
+// readCount is the same where the records are then read at once: another tenth of
+// the server's time, and a quarter of one of ours to decode them, which is when a
+// reader may rest. In a cluster, where what is found is read shard by shard, it is
+// scanCount.
+const readCount = 100
 
 // Scan implements session.Store.
 func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session) error) error {
@@ -28,7 +28,11 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 	// take 30 MB that the garbage collector need not walk through.
 	seen := map[[16]byte]struct{}{}
 	var found []session.Session // of a portion; the next has its place
-	return s.scanIDs(ctx, func(ids []session.ID) error {
+	count := readCount
+	if s.cluster != nil {
+		count = scanCount
+	}
+	return s.scanSome(ctx, count, func(ids []session.ID) error {
 		found = found[:0]
 		var away awayError
 		for _, one := range s.each() {
@@ -67,8 +71,16 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 // twice. Every session there from the beginning to the end is among them. A store
 // of one shard in a cluster passes on all that are on its server.
 func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error {
+	return s.scanSome(ctx, scanCount, fn)
+}
+
+// scanSome is scanIDs in portions of about count, never empty ones.
+func (s *Store) scanSome(ctx context.Context, count int, fn func([]session.ID) error) error {
 	kind := keys("").sessions()
-	return s.scanKeys(ctx, kind+"*", func(found []string) error {
+	return s.scanSteps(ctx, kind+"*", count, func(found []string) error {
+		if len(found) == 0 {
+			return nil
+		}
 		ids := make([]session.ID, 0, len(found))
 		for _, key := range found {
 			id := strings.TrimPrefix(key, kind)
@@ -83,11 +95,7 @@ func (s *Store) scanIDs(ctx context.Context, fn func([]session.ID) error) error 
 
 // scanKeys calls fn with the keys that pattern matches, never with none.
 func (s *Store) scanKeys(ctx context.Context, pattern string, fn func([]string) error) error {
-	count := scanCount
-	if s.cluster != nil {
-		count = clusterScanCount
-	}
-	return s.scanSteps(ctx, pattern, count, func(keys []string) error {
+	return s.scanSteps(ctx, pattern, scanCount, func(keys []string) error {
 		if len(keys) == 0 {
 			return nil
 		}
