@@ -96,6 +96,16 @@ func (o *other) refuses(what, token string) {
 	}
 }
 
+// brokenSignature returns the token with a signature that differs in one place.
+func brokenSignature(token string) string {
+	i := strings.LastIndex(token, ".") + 1
+	other := "A"
+	if token[i] == 'A' {
+		other = "B"
+	}
+	return token[:i] + other + token[i+1:]
+}
+
 // says returns what a token says, unverified.
 func says(t *testing.T, token string, part int) (m map[string]any) {
 	t.Helper()
@@ -133,7 +143,7 @@ func TestOtherService(t *testing.T) {
 				o.refuses("no token", "")
 				o.refuses("a refresh token", one.Refresh)
 				o.refuses("a session id", one.Session)
-				o.refuses("a broken signature", one.Access[:len(one.Access)-4]+"AAAA")
+				o.refuses("a broken signature", brokenSignature(one.Access))
 			}
 			one = g.refresh(one)
 			offline.lets(g, &one)
@@ -208,7 +218,7 @@ func TestOtherServiceWhileGatehouseIsAway(t *testing.T) {
 			t.Errorf("the service that %s: %d, want 503", name, status)
 		}
 	}
-	offline.refuses("a broken signature", one.Access[:len(one.Access)-4]+"AAAA")
+	offline.refuses("a broken signature", brokenSignature(one.Access))
 }
 
 // TestOtherServiceWithoutCredentials: a client that was deleted, or has the wrong

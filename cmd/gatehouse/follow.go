@@ -39,6 +39,8 @@ func (s *stores) follow(ctx context.Context, c config.Config, acceptOlder bool, 
 			"\nCheck that this is the right database. If it is, start once with --accept-older-database: every session is ended and everybody logs in again", err)
 	case errors.Is(err, redisdb.ErrOtherLedger):
 		return fmt.Errorf("%w\nGive each installation a Redis database of its own (the number at the end of GATEHOUSE_REDIS_URL), or empty this one", err)
+	case errors.Is(err, redisdb.ErrOldRedis):
+		return fmt.Errorf("the Redis server is too old: upgrade it to 7.0 or newer, or correct GATEHOUSE_REDIS_URL\n%w", err)
 	}
 	return err
 }

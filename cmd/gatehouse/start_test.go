@@ -1,6 +1,10 @@
 package main
 
 import (
+	"bufio"
+	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -42,6 +46,58 @@ func TestStartWithoutRedis(t *testing.T) {
 	eventually(t, "it is ready", func() bool { return c.getOnce(n, "/readyz").status == 200 })
 	c.signUp(n, "lee")
 	c.isIn(n)
+}
+
+// A Redis that is too old is another matter: waiting does not help.
+func TestStartWithOldRedis(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go speakAsRedis6(c)
+		}
+	}()
+	s := shared(t).with("GATEHOUSE_REDIS_URL", "redis://:shibboleth@"+l.Addr().String())
+	code, stdout, stderr := command(t, "", s.flags("serve")...)
+	if code != exitFailure || stdout != "" {
+		t.Errorf("exit code %d, printed %q", code, stdout)
+	}
+	const sentence = "gatehouse: the Redis server is too old: upgrade it to 7.0 or newer, or correct GATEHOUSE_REDIS_URL\n"
+	if !strings.Contains(stderr, sentence) || !strings.Contains(stderr, "this is 6.2.14, at "+l.Addr().String()) || strings.Contains(stderr, "shibboleth") {
+		t.Errorf("it says:\n%s", stderr)
+	}
+}
+
+// speakAsRedis6 answers as a server did that tells one section of INFO at a time.
+func speakAsRedis6(c net.Conn) {
+	defer c.Close()
+	const version = "redis_version:6.2.14\r\n"
+	for in := bufio.NewScanner(c); in.Scan(); {
+		words, err := strconv.Atoi(strings.TrimPrefix(in.Text(), "*"))
+		if err != nil {
+			return
+		}
+		var command []string
+		for range words {
+			in.Scan() // its length
+			in.Scan()
+			command = append(command, in.Text())
+		}
+		switch {
+		case command[0] != "INFO":
+			fmt.Fprint(c, "+OK\r\n")
+		case words > 2:
+			fmt.Fprint(c, "-ERR syntax error\r\n")
+		default:
+			fmt.Fprintf(c, "$%d\r\n%s\r\n", len(version), version)
+		}
+	}
 }
 
 // A Redis that may forget is named at the start; one that may not is not.

@@ -137,9 +137,6 @@ func TestIntrospectionTellsOfLiveTokens(t *testing.T) {
 	if diff := cmp.Diff(want(map[string]any{"token_type": "refresh_token", "exp": float64(one.Ends().Unix())}), reports.asks(refresh)); diff != "" {
 		t.Errorf("refresh token:\n%s", diff)
 	}
-	if strings.Contains(fmt.Sprint(got), "alice") {
-		t.Errorf("it names the person: %v", got)
-	}
 	// A hint, right or wrong, changes nothing; parameters we do not know neither.
 	for _, hint := range []string{"access_token", "refresh_token", "made_up", ""} {
 		if _, v := reports.ask("/oauth/introspect", url.Values{"token": {access}, "token_type_hint": {hint}, "more": {"x"}}.Encode()); v["active"] != true {
@@ -246,13 +243,17 @@ func TestIntrospectionOfWhatIsNoToken(t *testing.T) {
 	forOther, _, err := w.Issuer.Issue(stolen)
 	must(t, err)
 	body, signature := access[:strings.LastIndex(access, ".")], access[strings.LastIndex(access, "."):]
+	broken := ".A"
+	if strings.HasPrefix(signature, broken) {
+		broken = ".B"
+	}
 	for what, text := range map[string]string{
 		"a cookie":                         browser.cookies["__Host-session"].Value,
 		"a session id":                     string(one.ID),
 		"an access token for a cookie":     forCookie,
 		"an access token for another user": forOther,
 		"no signature":                     body + ".",
-		"a broken signature":               body + ".A" + signature[2:],
+		"a broken signature":               body + broken + signature[2:],
 		"cut":                              access[:len(access)-1],
 		"a refresh token cut":              refresh[1:],
 		"a dot":                            ".",

@@ -51,7 +51,7 @@ func TestQueueKeepsNobodyForEver(t *testing.T) {
 	if _, err := q.wait(gone, "kim", time.Minute); !errors.Is(err, context.Canceled) {
 		t.Errorf("gone: got %v, want context.Canceled", err)
 	}
-	if other, err := q.wait(t.Context(), "lee", time.Millisecond); err != nil {
+	if other, err := q.wait(t.Context(), "lee", time.Minute); err != nil {
 		t.Errorf("somebody else: %v", err)
 	} else {
 		other()

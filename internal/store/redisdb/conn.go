@@ -96,7 +96,7 @@ func newClient(d dialer) *client {
 			generation := c.generation.Load()
 			conn, err := d.dial(ctx)
 			if err != nil {
-				return nil, err
+				return nil, c.gate.noteOld(err)
 			}
 			return c.admit(ctx, &generationConn{Conn: conn, generation: generation})
 		},
@@ -127,7 +127,10 @@ func (c *client) admit(ctx context.Context, conn *generationConn) (*generationCo
 	}
 	if err != nil {
 		conn.Close()
-		return nil, err
+		if wire := wireOf(conn.Conn); wire != nil {
+			err = oldAt(wire.RemoteAddr().String(), err)
+		}
+		return nil, c.gate.noteOld(err)
 	}
 	return conn, nil
 }

@@ -3,7 +3,9 @@ package redisdb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/gomodule/redigo/redis"
@@ -57,12 +59,47 @@ func dialWithin(more ...redis.DialOption) []redis.DialOption {
 // and what it says may be old.
 var errReplica = errors.New("redisdb: the server is not a master")
 
+// ErrOldRedis: the server lacks commands and options that the program needs (PEXPIREAT
+// with GT and NX, EVALSHA_RO, PEXPIRETIME).
+var ErrOldRedis = errors.New("redisdb: Redis 7.0 or newer is needed")
+
+const oldestRedis = 7
+
+// newEnough returns ErrOldRedis if INFO names an older version. What names none,
+// or nothing like a version, is tried. Valkey names the version of Redis that it
+// stands for.
+func newEnough(info string) error {
+	version := field(info, "redis_version")
+	major, _, _ := strings.Cut(version, ".")
+	if n, err := strconv.Atoi(major); err != nil || n >= oldestRedis {
+		return nil
+	}
+	return fmt.Errorf("%w: this is %s", ErrOldRedis, version)
+}
+
+// oldAt adds to an ErrOldRedis which server it is.
+func oldAt(addr string, err error) error {
+	if errors.Is(err, ErrOldRedis) {
+		return fmt.Errorf("%w, at %s", err, addr)
+	}
+	return err
+}
+
 // serverOf names the server behind c and the history of its data: another name
-// means that ends it once knew may be missing. errReplica if it is no master. In a
+// means that ends it once knew may be missing. errReplica if it is no master,
+// ErrOldRedis if it cannot be used, which costs no question of its own. In a
 // cluster the name is another one also when a shard has left the server and come
 // back: whoever takes over a slot has a greater epoch than the one before.
 func serverOf(c redis.Conn) (string, error) {
 	info, err := redis.String(c.Do("INFO", "server", "replication"))
+	if err != nil && strings.HasPrefix(err.Error(), "ERR syntax error") { // an old one tells one section at a time
+		if one, failed := redis.String(c.Do("INFO", "server")); failed == nil && newEnough(one) != nil {
+			err = newEnough(one)
+		}
+	}
+	if err == nil {
+		err = newEnough(info)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -36,6 +36,7 @@ type gate struct {
 	at       sync.Mutex
 	seen     string   // the server behind the latest new connection
 	era      int      // grows whenever seen is another one
+	old      string   // what was logged of a server that is too old, since seen came
 	trusted  string   // seen, if the ledger has been asked since it came
 	applying *catchUp // under way, or nil
 	// passed is how far of a shard that is being moved nothing is missing.
@@ -85,6 +86,7 @@ func (g *gate) meet(server string) bool {
 	g.at.Lock()
 	defer g.at.Unlock()
 	before := g.seen
+	g.old = ""
 	if before == server {
 		return false
 	}
@@ -93,6 +95,21 @@ func (g *gate) meet(server string) bool {
 	g.seen, g.trusted = server, ""
 	g.era++
 	return before != ""
+}
+
+// noteOld says in the log, once, that the server is too old. It may have taken the
+// place of another at any time, and another may take its place.
+func (g *gate) noteOld(err error) error {
+	if g == nil || !errors.Is(err, ErrOldRedis) {
+		return err
+	}
+	g.at.Lock()
+	defer g.at.Unlock()
+	if g.old != err.Error() {
+		g.old = err.Error()
+		g.log.Error("no session on this server can be checked", "error", g.old)
+	}
+	return err
 }
 
 // gain notes that a shard has come to the server, and with it data of another.

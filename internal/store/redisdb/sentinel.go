@@ -108,7 +108,7 @@ func (s *sentinels) dial(ctx context.Context) (redis.Conn, error) {
 	}
 	if err != nil {
 		c.Close()
-		return nil, err
+		return nil, oldAt(addr, err)
 	}
 	return c, nil
 }

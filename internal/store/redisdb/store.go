@@ -107,9 +107,9 @@ type Gate struct {
 
 // Follow puts the gate in front of every connection (I5). It returns once the
 // server has been told all that the ledger knows, or with ErrLedgerOlder or
-// ErrOtherLedger if the two do not belong together; a server or a ledger that
-// is away is no error but makes checks fail until it is back. From then on
-// until ctx ends the two are compared twice a second.
+// ErrOtherLedger if the two do not belong together, or with ErrOldRedis; a
+// server or a ledger that is away is no error but makes checks fail until it is
+// back. From then on until ctx ends the two are compared twice a second.
 func (s *Store) Follow(ctx context.Context, c Gate) error {
 	h := &hearing{ledger: c.Ledger, name: c.Name + layout, lease: c.Lease, log: c.Log}
 	gates := s.hold(ctx, h)
@@ -131,7 +131,7 @@ func (s *Store) Follow(ctx context.Context, c Gate) error {
 	case route:
 		go d.cluster.watch(ctx, c.Log)
 	}
-	if errors.Is(err, ErrLedgerOlder) || errors.Is(err, ErrOtherLedger) {
+	if errors.Is(err, ErrLedgerOlder) || errors.Is(err, ErrOtherLedger) || errors.Is(err, ErrOldRedis) {
 		return err
 	}
 	if err != nil {

@@ -25,7 +25,7 @@ func BenchmarkFind(b *testing.B) {
 // cache has room for. Read a size at a time (-bench 'Among/200000'): the
 // connections of one process share their room.
 func BenchmarkFindAmong(b *testing.B) {
-	for _, n := range []int{1, 200_000} {
+	for _, n := range []int{1, 200_000, 1_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			ctx := context.Background()
 			path := b.TempDir() + "/g.db"

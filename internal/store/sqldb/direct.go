@@ -51,7 +51,7 @@ func check(code int32) error {
 // openDirect prepares the questions on a new connection to the file at uri.
 func openDirect(uri string) (*direct, error) {
 	d := &direct{tls: libc.NewTLS()}
-	if err := d.open(uri); err != nil {
+	if err := withoutFault(func() error { return d.open(uri) }); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -68,6 +68,11 @@ func (d *direct) open(uri string) error {
 		code := sqlite3.Xsqlite3_open_v2(d.tls, text, d.arg, flags, 0)
 		d.db = *(*uintptr)(memory(d.arg)) // to be closed even if it did not open
 		return code
+	}); err != nil {
+		return err
+	}
+	if err := d.with(mapped, func(text uintptr) int32 {
+		return sqlite3.Xsqlite3_exec(d.tls, d.db, text, 0, 0, 0)
 	}); err != nil {
 		return err
 	}
@@ -174,10 +179,12 @@ func (d *direct) view(column int32) []byte {
 
 // close closes the connection.
 func (d *direct) close() error {
-	for _, stmt := range d.stmts {
-		sqlite3.Xsqlite3_finalize(d.tls, stmt) // returns what next has returned
-	}
-	err := check(sqlite3.Xsqlite3_close_v2(d.tls, d.db))
+	err := withoutFault(func() error {
+		for _, stmt := range d.stmts {
+			sqlite3.Xsqlite3_finalize(d.tls, stmt) // returns what next has returned
+		}
+		return check(sqlite3.Xsqlite3_close_v2(d.tls, d.db))
+	})
 	libc.Xfree(d.tls, d.arg)
 	d.tls.Close()
 	return err

@@ -94,7 +94,7 @@ func (s *directs) giveBack(d *direct, err error) {
 // opposed to that others are in its way.
 func broken(err error) bool {
 	var code notOK
-	return errors.As(err, &code) && !code.busy()
+	return err == errFault || errors.As(err, &code) && !code.busy()
 }
 
 // close closes all, and waits for those that are being used.

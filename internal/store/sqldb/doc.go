@@ -10,8 +10,9 @@
 // used once: SQLite drivers bind anything else wrongly, and silently.
 //
 // Some questions go round database/sql, because they come with every request or
-// every page and because they can: in SQLite the check of a session, its user and
-// what has happened to them of late (direct.go, shortcut.go).
+// every page and because they can: in SQLite the check of a session, its user,
+// what has happened to them of late and what other sessions they have (direct.go,
+// shortcut.go). They read the file where it is mapped into memory (mapped.go).
 //
 // Transactions take locks in one order, so that they cannot wait for each
 // other in a ring: the turn of the administrators, everyone, users, sessions,

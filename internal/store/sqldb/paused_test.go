@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strings"
+	"time"
 
 	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
@@ -40,13 +41,22 @@ func (db *DB) ShortcutRecent(ctx context.Context, u user.ID, limit int) ([]audit
 	return db.shortcut.recent(ctx, u, limit)
 }
 
-// ShortcutPlans returns how SQLite goes about the check of a session, and about
-// recent events.
-func (db *DB) ShortcutPlans(ctx context.Context) (check, events string, err error) {
-	if check, err = db.plan(ctx, questions[aboutSession], ""); err == nil {
-		events, err = db.plan(ctx, questions[aboutEvents], "", 20)
+// ShortcutList is Sessions.ListUser without the usual way behind it.
+func (db *DB) ShortcutList(ctx context.Context, u user.ID, now time.Time) ([]session.Session, error) {
+	return db.shortcut.list(ctx, u, now)
+}
+
+// ShortcutPlans returns how SQLite goes about the check of a session, recent
+// events and the list of a user's sessions.
+func (db *DB) ShortcutPlans(ctx context.Context) (check, events, list string, err error) {
+	if check, err = db.plan(ctx, questions[aboutSession], ""); err != nil {
+		return check, events, list, err
 	}
-	return check, events, err
+	if events, err = db.plan(ctx, questions[aboutEvents], "", 20); err != nil {
+		return check, events, list, err
+	}
+	list, err = db.plan(ctx, questions[aboutList], "", 0, 0)
+	return check, events, list, err
 }
 
 func (db *DB) plan(ctx context.Context, query string, args ...any) (plan string, err error) {
@@ -115,6 +125,11 @@ func (p pausedShortcut) user(ctx context.Context, id user.ID) (user.User, error)
 func (p pausedShortcut) recent(ctx context.Context, u user.ID, limit int) ([]audit.Event, error) {
 	p.pause(stepOf(questions[aboutEvents]))
 	return p.shortcut.recent(ctx, u, limit)
+}
+
+func (p pausedShortcut) list(ctx context.Context, u user.ID, now time.Time) ([]session.Session, error) {
+	p.pause(stepOf(questions[aboutList]))
+	return p.shortcut.list(ctx, u, now)
 }
 
 type pausedWrites struct {

@@ -10,13 +10,22 @@ import (
 	"gatehouse/internal/user"
 )
 
-const selectLive = `SELECT ` + recordColumns + ` FROM sessions
-	WHERE last_seen + idle_ms > $1 AND deadline > $2 AND ` + live
+const (
+	selectLive = `SELECT ` + recordColumns + ` FROM sessions
+		WHERE last_seen + idle_ms > $1 AND deadline > $2 AND ` + live
+	selectLiveOf = `SELECT ` + recordColumns + ` FROM sessions
+		WHERE user_id = $1 AND last_seen + idle_ms > $2 AND deadline > $3 AND ` + live
+)
 
 // ListUser implements session.Store.
 func (s *Sessions) ListUser(ctx context.Context, u user.ID, now time.Time) (list []session.Session, err error) {
+	if s.db.shortcut != nil {
+		if list, err = s.db.shortcut.list(ctx, u, now); err == nil {
+			return list, nil
+		}
+	}
 	err = s.db.read(ctx, readTimeout, func(ctx context.Context, q querier) error {
-		list, _, err = collect(ctx, q, selectLive+` AND user_id = $3`, millis(now), millis(now), u)
+		list, _, err = collect(ctx, q, selectLiveOf, u, millis(now), millis(now))
 		return err
 	})
 	slices.SortFunc(list, session.LastSeenFirst)

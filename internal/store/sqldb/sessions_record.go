@@ -96,13 +96,18 @@ func (r *sessionRow) columns() []any {
 
 // read reads them from d, which has been asked about id.
 func (r *sessionRow) read(d *direct, id session.ID) {
-	r.id, r.user, r.username, r.role = string(id), d.text(1), d.text(2), d.text(3)
+	r.record.read(d, string(id))
+	r.ended, r.reason, r.inForce = d.boolean(17), null(d.text(18)), d.boolean(19)
+}
+
+// read reads recordColumns from d, of which the first, id, is known.
+func (r *record) read(d *direct, id string) {
+	r.id, r.user, r.username, r.role = id, d.text(1), d.text(2), d.text(3)
 	r.epochAll, r.epochUser = d.integer(4), d.integer(5)
 	r.began, r.lastSeen, r.idle, r.deadline = d.integer(6), d.integer(7), d.integer(8), d.integer(9)
 	r.remember = d.boolean(10)
 	r.ip, r.browser, r.os, r.client = d.text(11), d.text(12), d.text(13), d.text(14)
 	r.refresh, r.data = d.blob(15), d.blob(16)
-	r.ended, r.reason, r.inForce = d.boolean(17), null(d.text(18)), d.boolean(19)
 }
 
 // overtaken reports whether an epoch has ended the session before anybody has

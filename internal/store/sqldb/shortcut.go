@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
+	"time"
 
 	"gatehouse/internal/audit"
 	"gatehouse/internal/session"
@@ -17,6 +19,7 @@ type shortcut interface {
 	find(ctx context.Context, id session.ID) (sessionRow, error)
 	user(ctx context.Context, id user.ID) (user.User, error)
 	recent(ctx context.Context, u user.ID, limit int) ([]audit.Event, error)
+	list(ctx context.Context, u user.ID, now time.Time) ([]session.Session, error)
 	// makeWay says that something is about to be written, until done is called.
 	makeWay() (done func())
 	close() error
@@ -32,15 +35,22 @@ const (
 	aboutSession question = iota
 	aboutUser
 	aboutEvents
+	aboutList
 )
 
 // questions are the queries that a direct can be asked.
 var questions = [...]string{
-	// Left to itself SQLite takes the index of the ids alone, because it is unique,
-	// and then has to look up the row.
-	aboutSession: strings.Replace(selectSession, "FROM users ", "FROM users INDEXED BY users_epoch ", 1),
+	aboutSession: byIndex(selectSession),
 	aboutUser:    selectUsers + whereID,
 	aboutEvents:  selectRecentMerged,
+	aboutList:    byIndex(selectLiveOf),
+}
+
+// byIndex has the epochs of users read from an index that has them. Left to itself
+// SQLite takes that of the ids alone, because it is unique, and then has to look
+// up the row.
+func byIndex(query string) string {
+	return strings.Replace(query, "FROM users ", "FROM users INDEXED BY users_epoch ", 1)
 }
 
 // find implements shortcut.
@@ -87,6 +97,25 @@ func (s *directs) recent(ctx context.Context, u user.ID, limit int) (events []au
 	return events, err
 }
 
+// list implements shortcut.
+func (s *directs) list(ctx context.Context, u user.ID, now time.Time) (list []session.Session, err error) {
+	err = s.ask(ctx, func(d *direct) error {
+		for {
+			found, err := d.next()
+			if !found {
+				slices.SortFunc(list, session.LastSeenFirst)
+				return err
+			}
+			var r record
+			r.read(d, d.text(0))
+			if one, err := r.session(); err == nil {
+				list = append(list, one)
+			}
+		}
+	}, aboutList, string(u), millis(now), millis(now))
+	return list, err
+}
+
 // first goes to the first row.
 func first(d *direct) error {
 	found, err := d.next()
@@ -105,15 +134,19 @@ func (s *directs) ask(ctx context.Context, read func(*direct) error, q question,
 	if d == nil {
 		return errUsualWay
 	}
-	err := d.ask(q, arg, numbers...)
-	if err == nil {
-		err = read(d)
-	}
+	err := withoutFault(func() error {
+		if err := d.ask(q, arg, numbers...); err != nil {
+			return err
+		}
+		return read(d)
+	})
 	if err == nil && d.row {
 		s.linger(d)
 		return nil
 	}
-	d.done()
+	if err != errFault { // then it is only good for being closed
+		d.done()
+	}
 	s.giveBack(d, err)
 	return err
 }

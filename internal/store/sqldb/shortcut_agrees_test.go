@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gatehouse/internal/audit"
+	"gatehouse/internal/session"
 	"gatehouse/internal/user"
 )
 
@@ -114,6 +115,54 @@ func TestShortcutAgreesOnRecentEvents(t *testing.T) {
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err := db.Audit().Recent(cancelled, jun, 20); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// Lists of all that a session can be, with deadlines on both sides of the moment.
+func TestShortcutAgreesOnLists(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "g.db")
+	db := migrated(t, path)
+	raw := rawPool(t, path)
+	jun, kim, put := newUser(t, db, "jun", user.RoleAdmin), newUser(t, db, "kim", user.RoleUser), newUser(t, db, "put", user.RoleUser)
+	for i := range 20 {
+		id := start(t, db, jun.ID, fmt.Sprint(i)).ID
+		must(t, second(raw.Exec(`UPDATE sessions SET last_seen = last_seen + $1, deadline = deadline - $2 WHERE id = $3`, i/2*1000, i%3*3_600_000*6, string(id))))
+	}
+	start(t, db, kim.ID, "kim")
+	start(t, db, put.ID, "put")
+	bearer := session.Session{ID: session.IDOf("bearer"), User: jun.ID, Username: "준", Role: jun.Role, Began: at, LastSeen: at.Add(time.Second),
+		Idle: time.Hour, Deadline: at.Add(12 * time.Hour), IP: netip.MustParseAddr("2001:db8::1"), Device: session.Device{Browser: "Firefox 140", OS: "Linux"},
+		Client: "clock", Carrier: session.Bearer, Refresh: session.Refresh{Generation: 7, Rotated: at, Hash: [32]byte{1}, Nonce: [16]byte{2}}}
+	must(t, db.Sessions().Start(ctx, session.Start{Session: bearer}))
+	must(t, second(db.Sessions().End(ctx, []session.ID{session.IDOf("3")}, session.Why{Reason: session.Logout}, at)))
+	set(raw, "ip", "nonsense")(t, session.IDOf("4"))
+	must(t, second(raw.Exec(`UPDATE sessions SET epoch_user = -1 WHERE id = $1`, string(session.IDOf("5")))))
+	must(t, second(raw.Exec(`UPDATE users SET epoch = epoch + 1 WHERE id = $1`, string(put.ID))))
+	for who, u := range map[string]user.ID{"jun": jun.ID, "kim": kim.ID, "who was put out": put.ID, "nobody": "", "no text": "a\xff", "a NUL": "a\x00"} {
+		for _, after := range []time.Duration{-time.Hour, 0, 30 * time.Minute, time.Hour, time.Hour + 3*time.Second, 13 * time.Hour} {
+			want, err := db.UsualWay().Sessions().ListUser(ctx, u, at.Add(after))
+			must(t, err)
+			got, err := db.ShortcutList(ctx, u, at.Add(after))
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, after %v: %+v, %v; the usual way: %+v", who, after, got, err, want)
+			}
+			if who == "jun" && after == 0 && len(got) < 10 {
+				t.Errorf("%d sessions", len(got))
+			}
+		}
+	}
+	long := user.ID(strings.Repeat("x", 1000))
+	if _, err := db.ShortcutList(ctx, long, at); err == nil {
+		t.Error("an id that is too long for it")
+	}
+	if got, err := db.Sessions().ListUser(ctx, long, at); err != nil || len(got) != 0 {
+		t.Errorf("too long: %+v, %v", got, err)
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := db.Sessions().ListUser(cancelled, jun.ID, at); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

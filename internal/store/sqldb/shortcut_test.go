@@ -67,7 +67,7 @@ func TestShortcutAgreesWithTheUsualWay(t *testing.T) {
 // events come in their order and need not be sorted.
 func TestShortcutPlans(t *testing.T) {
 	db := migrated(t, filepath.Join(t.TempDir(), "g.db"))
-	check, events, err := db.ShortcutPlans(context.Background())
+	check, events, list, err := db.ShortcutPlans(context.Background())
 	must(t, err)
 	for _, want := range []string{"sessions USING PRIMARY KEY (id=?)", "users USING COVERING INDEX users_epoch (id=?)"} {
 		if !strings.Contains(check, want) {
@@ -76,6 +76,11 @@ func TestShortcutPlans(t *testing.T) {
 	}
 	if !strings.Contains(events, "MERGE") || !strings.Contains(events, "audit_user") || strings.Contains(events, "TEMP B-TREE") {
 		t.Errorf("events:\n%s", events)
+	}
+	for _, want := range []string{"sessions USING INDEX sessions_user (user_id=?)", "users USING COVERING INDEX users_epoch (id=?)"} {
+		if !strings.Contains(list, want) {
+			t.Errorf("no %q in:\n%s", want, list)
+		}
 	}
 }
 
@@ -207,6 +212,7 @@ func TestShortcutEndsItsTransactions(t *testing.T) {
 		"nobody":             func() error { return second(db.ShortcutUser(ctx, user.NewID())) },
 		"some of the events": func() error { return second(db.ShortcutRecent(ctx, u.ID, 2)) },
 		"all events":         func() error { return second(db.ShortcutRecent(ctx, u.ID, 20)) },
+		"a list":             func() error { return second(db.ShortcutList(ctx, u.ID, at)) },
 	} {
 		must(t, second(raw.Exec(`UPDATE users SET name = 'something for the log'`)))
 		wantReason(t, "before", db, s.ID, "")
@@ -233,13 +239,14 @@ func TestShortcutComesBackAfterAFailure(t *testing.T) {
 	shortcuts := func() error {
 		_, err := db.ShortcutUser(ctx, u.ID)
 		_, err2 := db.ShortcutRecent(ctx, u.ID, 1)
-		return errors.Join(err, err2, second(db.Shortcut(ctx, s.ID)))
+		return errors.Join(err, err2, second(db.ShortcutList(ctx, u.ID, at)), second(db.Shortcut(ctx, s.ID)))
 	}
 	for _, read := range []struct {
 		table string
 		fails func() error
 	}{
 		{"sessions", func() error { return second(db.Sessions().Find(ctx, s.ID)) }},
+		{"sessions", func() error { return second(db.Sessions().ListUser(ctx, u.ID, at)) }},
 		{"users", func() error { return second(db.Users().ByID(ctx, u.ID)) }},
 		{"audit", func() error { return second(db.Audit().Recent(ctx, u.ID, 20)) }},
 	} {
@@ -278,6 +285,9 @@ func TestShortcutInACrowd(t *testing.T) {
 					t.Errorf("%+v, %v", got, err)
 				}
 				if got, err := db.Audit().Recent(ctx, u.ID, 20); err != nil || len(got) != 1 {
+					t.Errorf("%+v, %v", got, err)
+				}
+				if got, err := db.Sessions().ListUser(ctx, u.ID, at); err != nil || len(got) != 1 {
 					t.Errorf("%+v, %v", got, err)
 				}
 			}
