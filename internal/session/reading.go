@@ -21,7 +21,7 @@ const (
 	// rest, and restFrom how much rest has to be due. A check that comes meanwhile
 	// may have to wait for so long. Shorter sleeps than a millisecond take a
 	// millisecond too, but lists do not take longer for it that one could measure.
-	restAfter = 50
+	restAfter = 10
 	restFrom  = 250 * time.Microsecond
 	// restMost bounds the rest after work that is slow because of others, as an
 	// end by filter is that waits for the ledger.
