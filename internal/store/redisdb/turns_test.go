@@ -20,7 +20,7 @@ import (
 // Redis does one thing at a time. An administrator whose list asked it for very
 // many records at once would keep every check waiting.
 func TestListOfEverybodyIsReadInSmallPortions(t *testing.T) {
-	const sessions, most = 3000, 150 // records to a command, in the middle
+	const sessions, most = 3000, 75  // records to a command, in the middle
 	server := testenv.RedisServer(t) // its own: it counts commands for all databases
 	store := redisdb.Open(server.URL(), longest)
 	t.Cleanup(func() { store.Close() })
