@@ -149,3 +149,34 @@ type listOfOne struct{ Store }
 func (listOfOne) ListUser(context.Context, user.ID, time.Time) ([]Session, error) {
 	return []Session{{ID: IDOf("1"), User: "kim"}}, nil
 }
+
+// noting is a ledger, and a store, that notes how much it is told at once.
+type noting struct {
+	Ledger
+	*crowd
+	most, all int
+}
+
+func (n *noting) RecordEnd(_ context.Context, ids []ID, _ Why, _ time.Time) (Span, error) {
+	n.most, n.all = max(n.most, len(ids)), n.all+len(ids)
+	return Span{}, nil
+}
+
+func (n *noting) End(_ context.Context, ids []ID, _ Why, _ time.Time) (int, error) {
+	n.crowd.n -= len(ids) // of those read before
+	return len(ids), nil
+}
+
+// An end of very many by a filter keeps neither the ledger nor a processor busy for
+// long at a time: others write there, and checks want to be served.
+func TestEndByFilterGoesToTheLedgerInSmallPortions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := crowdOf(1000, 0)
+		n := &noting{crowd: c}
+		r, err := NewManager(n, n, Limits{}, func() time.Time { return time.Now().Add(time.Hour) }).
+			EndWhere(t.Context(), Filter{Text: "u"}, Why{Reason: Forced})
+		if err != nil || r.Ended < 1000 || n.all != r.Ended || n.most > 50 {
+			t.Errorf("%d ended, %d in the ledger, at most %d at once, want 50: %v", r.Ended, n.all, n.most, err)
+		}
+	})
+}

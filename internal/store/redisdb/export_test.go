@@ -2,6 +2,7 @@ package redisdb
 
 import (
 	"errors"
+	"time"
 
 	"gatehouse/internal/session"
 	"gatehouse/internal/user"
@@ -53,3 +54,6 @@ func ShardedEpochKey(u user.ID) string { return tags[session.ShardOf(u)].epochs(
 func IsMoving(err error) bool {
 	return isMoving(err) || errors.Is(err, errBehind) || errors.Is(err, errStale)
 }
+
+// Breath returns what lets an end of very many rest, as before each run of a script.
+func Breath() (rest func()) { return (&breath{time.Now()}).rest }
