@@ -2,6 +2,7 @@ package redisdb
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 	if s.cluster != nil {
 		count = scanCount
 	}
-	return s.scanSome(ctx, count, func(ids []session.ID) error {
+	err := s.scanSome(ctx, count, func(ids []session.ID) error {
 		found = found[:0]
 		var away awayError
 		for _, one := range s.each() {
@@ -57,7 +58,7 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 			}
 			seen[key] = struct{}{}
 			if err := fn(f); err != nil {
-				return err
+				return stopError{err}
 			}
 		}
 		if away.shards != 0 {
@@ -65,7 +66,17 @@ func (s *Store) Scan(ctx context.Context, now time.Time, fn func(session.Session
 		}
 		return nil
 	})
+	if stop, ok := errors.AsType[stopError](err); ok {
+		return stop.why
+	}
+	return err
 }
+
+// stopError is from who is told of sessions and wants no more. Whatever the reason
+// is, a store that is away included, it is none to read the same again.
+type stopError struct{ why error }
+
+func (e stopError) Error() string { return e.why.Error() }
 
 // scanIDs calls fn with the ids of all sessions, in portions; some may come
 // twice. Every session there from the beginning to the end is among them. A store
