@@ -20,7 +20,7 @@ const (
 	// restAfter is after how many sessions a reader looks whether it is time to
 	// rest, and restFrom how much rest has to be due. A check that comes meanwhile
 	// may have to wait for so long. Shorter sleeps than a millisecond take a
-	// millisecond too, but lists do not take longer for it that one could measure.
+	// millisecond too, so a list takes longer for it.
 	restAfter = 10
 	restFrom  = 250 * time.Microsecond
 	// restMost bounds the rest after work that is slow because of others, as an
