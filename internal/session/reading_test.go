@@ -175,8 +175,8 @@ func TestEndByFilterGoesToTheLedgerInSmallPortions(t *testing.T) {
 		n := &noting{crowd: c}
 		r, err := NewManager(n, n, Limits{}, func() time.Time { return time.Now().Add(time.Hour) }).
 			EndWhere(t.Context(), Filter{Text: "u"}, Why{Reason: Forced})
-		if err != nil || r.Ended < 1000 || n.all != r.Ended || n.most > 50 {
-			t.Errorf("%d ended, %d in the ledger, at most %d at once, want 50: %v", r.Ended, n.all, n.most, err)
+		if err != nil || r.Ended < 1000 || n.all != r.Ended || n.most > 100 {
+			t.Errorf("%d ended, %d in the ledger, at most %d at once, want 100: %v", r.Ended, n.all, n.most, err)
 		}
 	})
 }
