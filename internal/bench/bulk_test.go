@@ -64,8 +64,8 @@ func (b *bulk) loggedIn(u user.User) {
 	b.exec(b.audit, b.now, u.ID, u.ID, measure.ClientIP.String(), measure.Device.String())
 }
 
-// session starts a session of u who stays signed in (measure.FillRemembered), after that many ends of everyone, and returns
-// its token.
+// session starts a session of u who stays signed in (measure.FillRemembered), after
+// that many ends of everyone, and returns its token.
 func (b *bulk) session(u user.User, ends uint32) (token string) {
 	token = measure.NewToken()
 	b.exec(b.sessions, session.IDOf(token), u.ID, u.Username, u.Role, ends, b.now, b.now, measure.Limits.RememberIdle.Milliseconds(),

@@ -22,10 +22,10 @@ const endBatch = 25
 // checks have half of the server's time to themselves.
 const restFrom = time.Millisecond
 
-// breath is of who ends very many.
-type breath struct{ since time.Time } // of the last rest
+// breath is when whoever ends very many has rested last.
+type breath struct{ since time.Time }
 
-// rest comes before each run of a script.
+// rest comes before each run of a script, and rests if that is due.
 func (b *breath) rest() {
 	if worked := time.Since(b.since); worked >= restFrom {
 		time.Sleep(min(worked, 10*restFrom))

@@ -16,10 +16,11 @@ import (
 // server's time, during which checks wait.
 const scanCount = 250
 
-// readCount is the same where the records are then read at once: of as many keys half
-// are, where nobody has two sessions. That takes a tenth of a millisecond of the
-// server's time again, and a quarter of one of ours, after which a reader may rest.
-// In a cluster, where what is found is read shard by shard, it is scanCount.
+// readCount is the same where the records that are found are then read at once: half
+// as many as keys where everybody has one session, and with it an index. That takes
+// at most a tenth of a millisecond of the server's time again, and a quarter of one of
+// ours, after which a reader may rest. In a cluster, where what is found is read shard
+// by shard, it is scanCount.
 const readCount = 100
 
 // Scan implements session.Store.

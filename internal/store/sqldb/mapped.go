@@ -16,7 +16,8 @@ const mapped = `PRAGMA mmap_size = 2147418112`
 var errFault = errors.New("sqldb: a mapped page cannot be read")
 
 // withoutFault runs read. Where memory is a file, a disk that fails, or a file
-// that somebody has cut, is a fault of memory, and would end the program.
+// that somebody has cut, is a fault of memory, and would end the program. Any other
+// address that cannot be read looks the same; the connection is closed either way.
 func withoutFault(read func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
